@@ -9,9 +9,9 @@
     `- DeadlineExceeded       the caller's time is over; the outcome is unknown to the caller
     (and one small class per broken rule in each service's ``errors.py``)
 
-On the wire: google.rpc.Status with ErrorInfo{reason, domain, metadata} (AIP-193), and BadRequest for
-fields; one refused item of a batch carries the same facts in qrpay.type.v1.ItemError. What is not a
-ServiceError never leaves the process: the server answers INTERNAL without its text.
+On the wire: google.rpc.Status with ErrorInfo{reason, domain, metadata} (AIP-193), and BadRequest
+for fields; one refused item of a batch carries the same facts in qrpay.type.v1.ItemError. What is
+not a ServiceError never leaves the process: the server answers INTERNAL without its text.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
+
 from qrpay.type.v1 import item_error_pb2
 
 DOMAIN = "qrpay"
@@ -48,9 +49,9 @@ class FieldViolation(NamedTuple):
 class ServiceError(Exception):
     """The request could not be served.
 
-    A subclass states a broken rule: its name, ``code``, ``reason`` and whether a repeat of the same
-    request can help; the first line of its docstring is the default message. Keyword arguments
-    are the values behind the message: they go into ``metadata``, and must be fit for the caller's eyes.
+    A subclass states a broken rule: its name, ``code``, ``reason`` and whether a repeat of the
+    same request can help; the first line of its docstring is the default message. Keyword
+    arguments are the values behind the message: they go into ``metadata``, for the caller's eyes.
     """
 
     code: grpc.StatusCode = grpc.StatusCode.INTERNAL
@@ -58,11 +59,12 @@ class ServiceError(Exception):
     retryable: bool = False
     violations: tuple[FieldViolation, ...] = ()
 
-    default_message: ClassVar[str]
+    default_message: ClassVar[str] = "The request could not be served."
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.default_message = (cls.__doc__ or ServiceError.__doc__ or "").strip().split("\n")[0]
+        if cls.__doc__:
+            cls.default_message = cls.__doc__.strip().split("\n")[0]
 
     def __init__(self, message: str | None = None, /, **metadata: str) -> None:
         self.message = message or getattr(
@@ -99,7 +101,7 @@ class Unavailable(ServiceError):
 
 
 class OutcomeUnknown(Unavailable):
-    """The work was interrupted while it was being made permanent. A repeat with the same key tells."""
+    """The work was interrupted while it became permanent. A repeat with the same key tells."""
 
     reason = "OUTCOME_UNKNOWN"
 
@@ -216,7 +218,8 @@ def _packed(
 def _details(
     status: status_pb2.Status,
 ) -> tuple[error_details_pb2.ErrorInfo | None, tuple[FieldViolation, ...]]:
-    info, violations = None, ()
+    info: error_details_pb2.ErrorInfo | None = None
+    violations: tuple[FieldViolation, ...] = ()
     for detail in status.details:
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             info = error_details_pb2.ErrorInfo()

@@ -22,8 +22,8 @@ class Currency(NamedTuple):
     """How many decimals its minor unit has: 2 for USD, 0 for JPY, 3 for KWD."""
 
 
-# ISO 4217 (list one): the currencies in general circulation that QR schemes use. Funds codes, metals
-# and test codes are left out on purpose: nobody pays with them.
+# ISO 4217 (list one): the currencies in circulation that QR schemes use. Funds codes, metals and
+# test codes are left out on purpose: nobody pays with them.
 _ISO_4217 = """
 AED 784 2|AUD 036 2|ARS 032 2|BDT 050 2|BGN 975 2|BHD 048 3|BRL 986 2|CAD 124 2|CHF 756 2|CLP 152 0
 CNY 156 2|COP 170 2|CZK 203 2|DKK 208 2|EGP 818 2|EUR 978 2|GBP 826 2|GHS 936 2|HKD 344 2|HUF 348 2

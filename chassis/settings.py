@@ -1,9 +1,9 @@
 """Settings from the environment: typed, strict, read once, all faults told at once.
 
-A settings class is a frozen ``msgspec.Struct``; its field ``database_url`` is read from the variable
-``DATABASE_URL``, or from the file that ``DATABASE_URL_FILE`` names -- which is how secrets come, so that they
-stay out of the process list and out of the environment. Limits are ordinary fields with a default and
-a unit in their name.
+A settings class is a frozen ``msgspec.Struct``; its field ``database_url`` is read from the
+variable ``DATABASE_URL``, or from the file that ``DATABASE_URL_FILE`` names -- which is how secrets
+come, so that they stay out of the environment. Limits are ordinary fields with a default and a
+unit in their name.
 """
 
 from __future__ import annotations

@@ -1,0 +1,139 @@
+"""What surrounds every RPC, in this order: span, errors, caller, deadline, handler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
+
+import grpc
+from grpc_status import rpc_status
+from opentelemetry import trace
+
+from chassis.channel import deadline
+from chassis.errors import DeadlineExceeded, PermissionDenied, ServiceError, to_status
+from chassis.logs import get_logger
+from chassis.telemetry import context_of, traceparent_of_metadata
+from chassis.tls import peer_identity
+
+Handler = Callable[[Any, Any], Awaitable[Any]]
+"""An RPC's handler: request, context -> response."""
+
+_LOG = get_logger(__name__)
+_TRACER = trace.get_tracer("qrpay.rpc")
+
+_SECONDS_MAX = 10.0
+"""No call is worked on for longer than this, also when its caller would wait."""
+_SECONDS_MIN = 0.005
+"""A call with less time left than this is refused: it could only be answered too late."""
+
+
+class Shell(grpc.aio.ServerInterceptor):
+    """Wraps every unary handler in our layers.
+
+    ``callers`` maps a full method name ("/qrpay.wallet.v1.WalletService/GetOwner") to the
+    identities that may call it. A method that is not in it (health, reflection) is open to every
+    identity.
+    """
+
+    def __init__(self, callers: Mapping[str, Collection[str]]) -> None:
+        self._callers = callers
+        self._wrapped: dict[str, Any] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """The handler of this call, wrapped; wrapped once per method and kept."""
+        method: str = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None or handler.unary_unary is None:
+                return handler
+            wrapped = grpc.unary_unary_rpc_method_handler(
+                self._wrap(method, handler.unary_unary),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
+            self._wrapped[method] = wrapped
+        return wrapped
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
+        handler = keep_deadline(handler)
+        if method in self._callers:
+            handler = check_caller(handler, allowed=frozenset(self._callers[method]))
+        handler = map_errors(handler, method=method)
+        return make_span(handler, method=method)
+
+
+def make_span(handler: Handler, *, method: str) -> Handler:
+    """One server span per call, child of the caller's."""
+    name = method.removeprefix("/")
+
+    async def traced(request: Any, context: Any) -> Any:
+        parent = traceparent_of_metadata(context.invocation_metadata())
+        with _TRACER.start_as_current_span(
+            name,
+            context=context_of(parent) if parent else None,
+            kind=trace.SpanKind.SERVER,
+            attributes={"rpc.system.name": "grpc", "rpc.method": name},
+        ):
+            return await handler(request, context)
+
+    return traced
+
+
+def map_errors(handler: Handler, *, method: str) -> Handler:
+    """A ``ServiceError`` goes to the caller; anything else becomes INTERNAL without its text."""
+
+    async def mapped(request: Any, context: Any) -> Any:
+        try:
+            return await handler(request, context)
+        except ServiceError as error:
+            if error.code is grpc.StatusCode.INTERNAL:
+                _LOG.error("rpc failed", rpc=method, reason=error.reason, exc_info=error)
+            failure = error
+        except grpc.aio.AbortError:
+            # AbortError is an Exception: a broad catch would answer a second time.
+            raise
+        except Exception as error:  # noqa: BLE001 - the last line of defence of every RPC
+            _LOG.error("rpc failed unexpectedly", rpc=method, exc_info=error)
+            failure = ServiceError()
+        return await context.abort_with_status(rpc_status.to_status(to_status(failure)))
+
+    return mapped
+
+
+def check_caller(handler: Handler, *, allowed: frozenset[str]) -> Handler:
+    """Only the identities in ``allowed`` get through."""
+
+    async def checked(request: Any, context: Any) -> Any:
+        identity = peer_identity(context.auth_context())
+        if identity not in allowed:
+            raise PermissionDenied(caller=identity or "none")
+        return await handler(request, context)
+
+    return checked
+
+
+def keep_deadline(handler: Handler) -> Handler:
+    """The handler ends in time; a ``Database.transaction`` it has begun still completes."""
+
+    async def kept(request: Any, context: Any) -> Any:
+        remaining = context.time_remaining()
+        seconds = _SECONDS_MAX if remaining is None else min(remaining, _SECONDS_MAX)
+        if seconds < _SECONDS_MIN:
+            raise DeadlineExceeded
+        ends_at = asyncio.get_running_loop().time() + seconds
+        token = deadline.set(ends_at)
+        try:
+            async with asyncio.timeout_at(ends_at):
+                return await handler(request, context)
+        except TimeoutError as error:
+            raise DeadlineExceeded from error
+        finally:
+            deadline.reset(token)
+
+    return kept

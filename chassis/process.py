@@ -1,0 +1,66 @@
+"""How a process begins and ends: its event loop, its migrations, and settings faults told plainly."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from chassis.migrate import MigrationError, migrate
+from chassis.settings import Secret, SettingsError, load_settings
+
+
+class MigrationSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``migrate`` needs."""
+
+    migration_database_url: Secret
+    """PostgreSQL URL of the role that owns the tables."""
+
+
+def run(main: Callable[[], Awaitable[None]], *, migrations: Path | None = None) -> None:
+    """Run a process's ``main``; or, with the argument ``migrate``, apply its migrations.
+
+    Exits 0 when it ended as asked, 2 when the settings are wrong (each fault on a line), 1
+    otherwise.
+    """
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    if migrations:
+        commands = parser.add_subparsers(dest="command")
+        migrating = commands.add_parser("migrate", help="bring the database up to date and exit")
+        migrating.add_argument(
+            "--phase",
+            choices=["pre", "post", "all"],
+            default="all",
+            help="pre: before the new code runs; post: after the old code is gone",
+        )
+    arguments = parser.parse_args()
+    try:
+        if migrations and arguments.command == "migrate":
+            uvloop.run(_migrate(migrations, phase=arguments.phase))
+        else:
+            uvloop.run(_as_coroutine(main))
+    except SettingsError as error:
+        for fault in error.faults:
+            print(f"setting: {fault}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except MigrationError as error:
+        print(f"migration: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
+
+
+async def _as_coroutine(main: Callable[[], Awaitable[None]]) -> None:
+    await main()
+
+
+async def _migrate(directory: Path, *, phase: str) -> None:
+    settings = load_settings(MigrationSettings)
+    applied = await migrate(settings.migration_database_url, directory, phase=phase)
+    for name in applied:
+        print(f"applied {name}")  # noqa: T201
