@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from chassis.errors import OutcomeUnknown, Overloaded, ServiceError, Unavailable
+from chassis.errors import DeadlineExceeded, OutcomeUnknown, Overloaded, ServiceError, Unavailable
 from chassis.logs import get_logger
 
 Item = TypeVar("Item")
@@ -37,7 +37,7 @@ async def isolate(
     """Process a batch so that no item can fail its neighbours; one outcome per item, in order.
 
     ``process`` answers each item with a result or a ``ServiceError``. If it raises instead, then
-    - an error that a repeat may cure (``Unavailable`` and its kin) says something about a
+    - ``Unavailable``, ``Overloaded`` and ``DeadlineExceeded`` say something about a
       dependency, not about an item: it is the outcome of every item of this batch;
     - anything else is taken for the work of one poisoned item: the batch is halved until that item
       stands alone with its error (INTERNAL, and logged, if it was not a ``ServiceError``).
@@ -51,7 +51,7 @@ async def isolate(
     try:
         outcomes = await process(items)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not hit the neighbours
-        if isinstance(error, ServiceError) and error.retryable:
+        if isinstance(error, Unavailable | Overloaded | DeadlineExceeded):
             return [error] * len(items)
         if len(items) == 1:
             return [error if isinstance(error, ServiceError) else _internal(error)]

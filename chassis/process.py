@@ -1,4 +1,4 @@
-"""How a process begins and ends: its event loop, its migrations, and settings faults told plainly."""
+"""How a process begins and ends: its event loop, migrations, settings faults told plainly."""
 
 from __future__ import annotations
 

@@ -1,0 +1,256 @@
+"""The use cases of payment_svc: one transaction each, and no call to another service inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chassis.clock import Clock
+from chassis.database import Database, sqlstate
+from chassis.errors import ServiceError
+from chassis.ids import IdMaker
+from payment_svc import store
+from payment_svc.errors import (
+    BarcodeUsed,
+    PaymentNotFound,
+    RequestIdInFlight,
+    RequestIdReused,
+    TooManyBankAccounts,
+)
+from payment_svc.model import Kind, NewPayment, Status
+from payment_svc.store import Ending, PaymentFilter, PaymentRow
+
+_KEY_LOCK_WAIT_MILLISECONDS = 250
+"""How long an accept waits for another that holds the same key. One takes a few milliseconds;
+finding the one item of a full batch that waits takes eight halvings, and all must fit an answer's 5
+s."""
+_LOCK_NOT_AVAILABLE = "55P03"
+_BANK_ACCOUNTS_MAX = 100
+
+
+class Accepted(NamedTuple):
+    """A payment that exists."""
+
+    payment: NewPayment | PaymentRow
+    replayed: bool
+
+
+class Result(NamedTuple):
+    """What became of a payment's transfer."""
+
+    payment_id: str
+    failure_code: str | None
+    debit_entry_number: int
+    credit_entry_number: int
+
+
+async def accept_payments(
+    database: Database, new: Sequence[NewPayment], *, sweep_after_seconds: float
+) -> list[Accepted | ServiceError]:
+    """Store payments; this commit is the promise to their callers.
+
+    Answers each for itself: stored, there already (same key, same content), ``RequestIdReused`` or
+    ``BarcodeUsed``. Raises ``RequestIdInFlight`` if some key is being stored elsewhere just now.
+    """
+
+    async def work(connection: AsyncConnection) -> list[Accepted | ServiceError]:
+        await store.limit_lock_wait(connection, milliseconds=_KEY_LOCK_WAIT_MILLISECONDS)
+        try:
+            stored = await store.insert_payments(
+                connection, new, sweep_after_seconds=sweep_after_seconds
+            )
+        except DBAPIError as error:
+            if sqlstate(error) == _LOCK_NOT_AVAILABLE:
+                raise RequestIdInFlight from error
+            raise
+        collided = [payment for payment in new if payment.id not in stored]
+        if not collided:
+            return [Accepted(payment, replayed=False) for payment in new]
+        there = await store.payments_by_key(
+            connection, [(payment.caller_id, payment.request_id) for payment in collided]
+        )
+        return [
+            Accepted(payment, replayed=False)
+            if payment.id in stored
+            else _answer_again(
+                there.get((payment.caller_id, payment.request_id)), payment.fingerprint
+            )
+            for payment in new
+        ]
+
+    return await database.transaction(work)
+
+
+async def find_replays(
+    database: Database, keys: Sequence[tuple[str, str, bytes]]
+) -> list[Accepted | ServiceError | None]:
+    """For each caller, request id and fingerprint: the payment made before, if there is one."""
+
+    async def work(connection: AsyncConnection) -> dict[tuple[str, str], PaymentRow]:
+        return await store.payments_by_key(connection, [key[:2] for key in keys])
+
+    there = await database.read(work)
+    return [
+        _answer_again(row, fingerprint) if (row := there.get((caller_id, request_id))) else None
+        for caller_id, request_id, fingerprint in keys
+    ]
+
+
+def _answer_again(row: PaymentRow | None, fingerprint: bytes) -> Accepted | ServiceError:
+    if row is None:
+        # The only other thing that is unique about a payment.
+        return BarcodeUsed()
+    if bytes(row.fingerprint) != fingerprint:
+        return RequestIdReused()
+    return Accepted(row, replayed=True)
+
+
+async def apply_results(
+    database: Database, results: Sequence[Result], *, clock: Clock
+) -> list[PaymentRow]:
+    """Make payments terminal, number their events, and answer all of them that are terminal now.
+
+    A payment that was terminal before stays as it was and is answered too: if its event was lost
+    between the commit and the telling, a redelivered result tells it again.
+    """
+    by_id = {result.payment_id: result for result in results}
+    complete_time = clock.now()
+
+    async def work(connection: AsyncConnection) -> list[PaymentRow]:
+        rows = await store.lock_payments(connection, list(by_id))
+        pending = [row for row in rows.values() if row.status == Status.PENDING]
+        if pending:
+            told = [row for row in pending if row.kind != Kind.TOP_UP]
+            numbers: dict[str, int] = {}
+            if told:
+                first = await store.take_event_numbers(connection, len(told))
+                numbers = {row.id: first + index for index, row in enumerate(told)}
+            endings = [_ending(by_id[row.id], numbers.get(row.id)) for row in pending]
+            ended = await store.end_payments(connection, endings, complete_time=complete_time)
+            assert ended == len(pending), "they are locked"
+            rows |= await store.payments_by_id(connection, [row.id for row in pending])
+        return sorted(rows.values(), key=lambda row: row.event_number or 0)
+
+    return await database.transaction(work)
+
+
+def _ending(result: Result, event_number: int | None) -> Ending:
+    return Ending(
+        payment_id=result.payment_id,
+        status=Status.FAILED if result.failure_code else Status.COMPLETED,
+        failure_code=result.failure_code,
+        payer_entry_number=result.debit_entry_number,
+        payee_entry_number=result.credit_entry_number,
+        event_number=event_number,
+    )
+
+
+async def take_overdue(
+    database: Database, *, clock: Clock, again_after_seconds: float, count_max: int
+) -> list[PaymentRow]:
+    """Overdue PENDING payments, longest first; each is taken by one sweeper, for a while."""
+
+    async def work(connection: AsyncConnection) -> list[PaymentRow]:
+        return await store.take_overdue_payments(
+            connection,
+            now=clock.now(),
+            again_after_seconds=again_after_seconds,
+            count_max=count_max,
+        )
+
+    return await database.transaction(work)
+
+
+async def get_payments(database: Database, payment_ids: Sequence[str]) -> dict[str, PaymentRow]:
+    """The payments that exist, by id."""
+
+    async def work(connection: AsyncConnection) -> dict[str, PaymentRow]:
+        return await store.payments_by_id(connection, payment_ids)
+
+    return await database.read(work)
+
+
+async def get_payment(database: Database, payment_id: str, *, viewer_id: str) -> PaymentRow:
+    """One payment, if ``viewer_id`` is one of its sides or empty. Raises ``PaymentNotFound``."""
+    row = (await get_payments(database, [payment_id])).get(payment_id)
+    if row is None or (viewer_id and viewer_id not in (row.payer_id, row.payee_id)):
+        raise PaymentNotFound(payment_id=payment_id)
+    return row
+
+
+async def list_payments(
+    database: Database, owner_id: str, *, wanted: PaymentFilter, count_max: int
+) -> list[PaymentRow]:
+    """An owner's payments, newest first."""
+
+    async def work(connection: AsyncConnection) -> list[PaymentRow]:
+        return await store.list_payments(connection, owner_id, wanted=wanted, count_max=count_max)
+
+    return await database.read(work)
+
+
+async def list_events(
+    database: Database, owner_id: str, *, after_number: int, count_max: int
+) -> tuple[list[PaymentRow], int]:
+    """An owner's events after a number, in order, and the highest number there is."""
+
+    async def work(connection: AsyncConnection) -> tuple[list[PaymentRow], int]:
+        # The head first: whatever has a lower number is visible to the second statement.
+        head = await store.last_event_number(connection)
+        return (
+            await store.list_events(
+                connection, owner_id, after_number=after_number, count_max=count_max
+            ),
+            head,
+        )
+
+    return await database.read(work)
+
+
+async def create_bank_account(
+    database: Database, *, owner_id: str, holder: str, iban: str, clock: Clock, ids: IdMaker
+) -> Row[Any]:
+    """Store a bank account, or answer the one that is there. Raises ``TooManyBankAccounts``."""
+    bank_account_id, now = ids.make("bnk"), clock.now()
+
+    async def work(connection: AsyncConnection) -> Row[Any]:
+        await store.insert_bank_account(
+            connection,
+            bank_account_id=bank_account_id,
+            owner_id=owner_id,
+            holder=holder,
+            iban=iban,
+            create_time=now,
+        )
+        accounts = await store.list_bank_accounts(
+            connection, owner_id, count_max=_BANK_ACCOUNTS_MAX + 1
+        )
+        if len(accounts) > _BANK_ACCOUNTS_MAX:
+            raise TooManyBankAccounts(limit=str(_BANK_ACCOUNTS_MAX))
+        return next(account for account in accounts if account.iban == iban)
+
+    return await database.transaction(work)
+
+
+async def list_bank_accounts(database: Database, owner_id: str) -> list[Row[Any]]:
+    """An owner's bank accounts, oldest first."""
+
+    async def work(connection: AsyncConnection) -> list[Row[Any]]:
+        return await store.list_bank_accounts(connection, owner_id, count_max=_BANK_ACCOUNTS_MAX)
+
+    return await database.read(work)
+
+
+async def find_bank_accounts(
+    database: Database, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Row[Any]]:
+    """The bank accounts that exist for pairs of owner id and bank account id."""
+
+    async def work(connection: AsyncConnection) -> dict[tuple[str, str], Row[Any]]:
+        return await store.bank_accounts_of(connection, keys)
+
+    return await database.read(work)

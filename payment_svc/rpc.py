@@ -1,0 +1,224 @@
+"""PaymentService: checks the message, calls the use case, builds the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import Row
+from stdnum import iban as iban_number
+from stdnum.exceptions import ValidationError
+
+from chassis.clock import Clock
+from chassis.database import Database
+from chassis.errors import (
+    FieldViolation,
+    InvalidArgument,
+    PermissionDenied,
+    ServiceError,
+    to_item_error,
+)
+from chassis.ids import IdMaker
+from chassis.pagination import decode_page_token, encode_page_token, page_size_of
+from chassis.tls import peer_identity
+from payment_svc import operations
+from payment_svc.acceptance import Acceptance
+from payment_svc.messages import (
+    KINDS,
+    STATUSES,
+    event_message,
+    payment_message,
+    request_of,
+)
+from payment_svc.model import Kind, Status, printable
+from payment_svc.store import PaymentFilter
+from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
+
+SUBMIT_ITEMS_MAX = 256
+GET_ITEMS_MAX = 512
+_HOLDER_CHARACTERS_MAX = 80
+_PAGE_KIND = "payment.payments"
+
+ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
+    "SubmitPayments": frozenset({"gateway", "operator"}),
+    "GetPayment": frozenset({"gateway", "operator"}),
+    "BatchGetPayments": frozenset({"gateway", "operator", "ledger"}),
+    "ListPayments": frozenset({"gateway", "operator"}),
+    "ListPaymentEvents": frozenset({"gateway", "operator"}),
+    "CreateBankAccount": frozenset({"gateway", "operator"}),
+    "ListBankAccounts": frozenset({"gateway", "operator"}),
+}
+
+_STATUS_OF = {number: Status(name) for name, number in STATUSES.items()}
+_KIND_OF = {number: Kind(name) for name, number in KINDS.items()}
+
+
+class PaymentServicer(payment_pb2_grpc.PaymentServiceServicer):
+    """The gRPC face of payment_svc."""
+
+    def __init__(
+        self, *, acceptance: Acceptance, database: Database, clock: Clock, ids: IdMaker
+    ) -> None:
+        self._acceptance = acceptance
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+
+    async def SubmitPayments(
+        self, request: payment_pb2.SubmitPaymentsRequest, context: Any
+    ) -> payment_pb2.SubmitPaymentsResponse:
+        """Accept payments, each answered for itself."""
+        _check_count("items", len(request.items), maximum=SUBMIT_ITEMS_MAX)
+        if any(item.HasField("top_up") for item in request.items):
+            # A gateway speaks for customers and merchants; money from the bank is not theirs to
+            # make.
+            identity = peer_identity(context.auth_context())
+            if identity != "operator":
+                raise PermissionDenied(caller=identity or "none")
+        answers = await self._acceptance.submit([request_of(item) for item in request.items])
+        return payment_pb2.SubmitPaymentsResponse(
+            results=[
+                payment_pb2.SubmitPaymentResult(error=to_item_error(answer))
+                if isinstance(answer, ServiceError)
+                else payment_pb2.SubmitPaymentResult(
+                    payment=payment_message(answer.payment), replayed=answer.replayed
+                )
+                for answer in answers
+            ]
+        )
+
+    async def GetPayment(
+        self, request: payment_pb2.GetPaymentRequest, context: Any
+    ) -> payment_pb2.GetPaymentResponse:
+        """One payment, for one of its sides."""
+        row = await operations.get_payment(
+            self._database, request.payment_id, viewer_id=request.viewer_id
+        )
+        return payment_pb2.GetPaymentResponse(payment=payment_message(row))
+
+    async def BatchGetPayments(
+        self, request: payment_pb2.BatchGetPaymentsRequest, context: Any
+    ) -> payment_pb2.BatchGetPaymentsResponse:
+        """Many payments by id."""
+        _check_count("payment_ids", len(request.payment_ids), maximum=GET_ITEMS_MAX)
+        rows = await operations.get_payments(self._database, list(request.payment_ids))
+        return payment_pb2.BatchGetPaymentsResponse(
+            payments=[
+                payment_message(rows[payment_id])
+                for payment_id in request.payment_ids
+                if payment_id in rows
+            ]
+        )
+
+    async def ListPayments(
+        self, request: payment_pb2.ListPaymentsRequest, context: Any
+    ) -> payment_pb2.ListPaymentsResponse:
+        """A page of an owner's payments, newest first."""
+        _require("owner_id", request.owner_id)
+        page_size = page_size_of(request.page_size, maximum=200)
+        before_id = None
+        if request.page_token:
+            (before_id,) = decode_page_token(_PAGE_KIND, request.page_token, tuple[str])
+        rows = await operations.list_payments(
+            self._database,
+            request.owner_id,
+            wanted=PaymentFilter(
+                status=_STATUS_OF.get(request.status),
+                kind=_KIND_OF.get(request.kind),
+                start_time=_time(request.start_time) if request.HasField("start_time") else None,
+                end_time=_time(request.end_time) if request.HasField("end_time") else None,
+                before_id=before_id,
+            ),
+            count_max=page_size + 1,
+        )
+        page, more = rows[:page_size], len(rows) > page_size
+        return payment_pb2.ListPaymentsResponse(
+            payments=[payment_message(row) for row in page],
+            next_page_token=encode_page_token(_PAGE_KIND, [page[-1].id]) if more else "",
+        )
+
+    async def ListPaymentEvents(
+        self, request: payment_pb2.ListPaymentEventsRequest, context: Any
+    ) -> payment_pb2.ListPaymentEventsResponse:
+        """A page of an owner's events, in order."""
+        _require("owner_id", request.owner_id)
+        page_size = page_size_of(request.page_size, default=100)
+        rows, head = await operations.list_events(
+            self._database,
+            request.owner_id,
+            after_number=request.after_number,
+            count_max=page_size + 1,
+        )
+        return payment_pb2.ListPaymentEventsResponse(
+            events=[event_message(row) for row in rows[:page_size]],
+            more=len(rows) > page_size,
+            head_number=head,
+        )
+
+    async def CreateBankAccount(
+        self, request: payment_pb2.CreateBankAccountRequest, context: Any
+    ) -> payment_pb2.CreateBankAccountResponse:
+        """Store a bank account to withdraw to."""
+        _require("owner_id", request.owner_id)
+        account = await operations.create_bank_account(
+            self._database,
+            owner_id=request.owner_id,
+            holder=request.holder,
+            iban=_checked_iban(request.holder, request.iban),
+            clock=self._clock,
+            ids=self._ids,
+        )
+        return payment_pb2.CreateBankAccountResponse(bank_account=_bank_account(account))
+
+    async def ListBankAccounts(
+        self, request: payment_pb2.ListBankAccountsRequest, context: Any
+    ) -> payment_pb2.ListBankAccountsResponse:
+        """An owner's bank accounts."""
+        _require("owner_id", request.owner_id)
+        accounts = await operations.list_bank_accounts(self._database, request.owner_id)
+        return payment_pb2.ListBankAccountsResponse(
+            bank_accounts=[_bank_account(account) for account in accounts]
+        )
+
+
+def _check_count(field: str, count: int, *, maximum: int) -> None:
+    if not 1 <= count <= maximum:
+        raise InvalidArgument([(field, f"must be 1 to {maximum}")])
+
+
+def _require(field: str, value: str) -> None:
+    if not value:
+        raise InvalidArgument([(field, "is required")])
+
+
+def _checked_iban(holder: str, iban: str) -> str:
+    """The IBAN without spaces (ISO 13616). Raises ``InvalidArgument`` naming every bad field."""
+    found = []
+    if not 1 <= len(holder.strip()) <= _HOLDER_CHARACTERS_MAX or not printable(holder):
+        found.append(FieldViolation("holder", "must be 1 to 80 printable characters"))
+    compact = ""
+    try:
+        compact = iban_number.validate(iban)
+    except ValidationError:
+        found.append(FieldViolation("iban", "is not a valid IBAN"))
+    if found:
+        raise InvalidArgument(found)
+    return compact
+
+
+def _bank_account(account: Row[Any]) -> payment_pb2.BankAccount:
+    hidden = "*" * (len(account.iban) - 8)
+    return payment_pb2.BankAccount(
+        id=account.id,
+        holder=account.holder,
+        masked_iban=f"{account.iban[:4]}{hidden}{account.iban[-4:]}",
+    )
+
+
+def _time(message: Timestamp) -> datetime:
+    try:
+        return message.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument([("start_time", "is not a time")]) from error

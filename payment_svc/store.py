@@ -1,0 +1,324 @@
+"""Every SQL statement of payment_svc. Each function takes the caller's connection and opens
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    CollectionAggregate,
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    and_,
+    any_,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from payment_svc.model import Kind, NewPayment, Status
+from payment_svc.tables import bank_accounts, event_counter, payments
+
+PaymentRow = Row[Any]
+"""A row of payments, with an attribute for each of its columns."""
+
+
+class Ending(NamedTuple):
+    """How a payment ends."""
+
+    payment_id: str
+    status: Status
+    failure_code: str | None
+    payer_entry_number: int
+    payee_entry_number: int
+    event_number: int | None
+
+
+# unnest turns one array per column into rows: the statement is the same for 1 and for 256 payments,
+# so it is planned once, and no parameter is sent twice.
+_INSERT_PAYMENTS = text("""
+    INSERT INTO payments (
+        id, caller_id, request_id, fingerprint, kind, status, payer_id, payer_name, payer_wallet_id,
+        payee_id, payee_name, payee_wallet_id, amount_minor, currency_code, note, order_ref,
+        barcode_issuance_id, traceparent, create_time, sweep_time
+    )
+    SELECT
+        id, caller_id, request_id, fingerprint, kind, 'PENDING', payer_id, payer_name,
+        payer_wallet_id, payee_id, payee_name, payee_wallet_id, amount_minor, currency_code, note,
+        order_ref, barcode_issuance_id, traceparent, create_time,
+        create_time + make_interval(secs => :sweep_after_seconds)
+    FROM unnest(
+        CAST(:id AS text[]), CAST(:caller_id AS text[]), CAST(:request_id AS text[]),
+        CAST(:fingerprint AS bytea[]), CAST(:kind AS text[]), CAST(:payer_id AS text[]),
+        CAST(:payer_name AS text[]), CAST(:payer_wallet_id AS text[]), CAST(:payee_id AS text[]),
+        CAST(:payee_name AS text[]), CAST(:payee_wallet_id AS text[]),
+        CAST(:amount_minor AS bigint[]), CAST(:currency_code AS text[]), CAST(:note AS text[]),
+        CAST(:order_ref AS text[]), CAST(:barcode_issuance_id AS text[]),
+        CAST(:traceparent AS text[]), CAST(:create_time AS timestamptz[])
+    ) AS new (
+        id, caller_id, request_id, fingerprint, kind, payer_id, payer_name, payer_wallet_id,
+        payee_id, payee_name, payee_wallet_id, amount_minor, currency_code, note, order_ref,
+        barcode_issuance_id, traceparent, create_time
+    )
+    -- Two requests with crossing keys must wait for each other in one order, not in a circle.
+    ORDER BY caller_id, request_id
+    ON CONFLICT DO NOTHING
+    RETURNING id
+""")
+
+_PAYMENTS_BY_KEY = text(""" SELECT payments.* FROM unnest(CAST(:caller_id AS text[]),
+CAST(:request_id AS text[])) AS key (caller_id, request_id) JOIN payments USING (caller_id,
+request_id) """).columns(*payments.columns)
+
+_END_PAYMENTS = text("""
+    UPDATE payments
+    SET status = ending.status,
+        failure_code = ending.failure_code,
+        payer_entry_number = ending.payer_entry_number,
+        payee_entry_number = ending.payee_entry_number,
+        event_number = ending.event_number,
+        complete_time = :complete_time
+    FROM unnest(
+        CAST(:payment_id AS text[]), CAST(:status AS text[]), CAST(:failure_code AS text[]),
+        CAST(:payer_entry_number AS bigint[]), CAST(:payee_entry_number AS bigint[]),
+        CAST(:event_number AS bigint[])
+    ) AS ending (
+        payment_id, status, failure_code, payer_entry_number, payee_entry_number, event_number
+    )
+    WHERE payments.id = ending.payment_id AND payments.status = 'PENDING'
+""")
+
+_TAKE_OVERDUE = text("""
+    UPDATE payments
+    SET sweep_time = :now + make_interval(secs => :again_after_seconds)
+    WHERE id IN (
+        SELECT id FROM payments
+        WHERE status = 'PENDING' AND sweep_time <= :now
+        ORDER BY sweep_time
+        LIMIT :count_max
+        -- Another sweeper's catch is not ours.
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING *
+""").columns(*payments.columns)
+
+_LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :lock_timeout, true)")
+
+
+async def limit_lock_wait(connection: AsyncConnection, *, milliseconds: int) -> None:
+    """Let the statements of this transaction wait for a lock no longer than this."""
+    await connection.execute(_LOCK_TIMEOUT, {"lock_timeout": f"{milliseconds}ms"})
+
+
+async def insert_payments(
+    connection: AsyncConnection, new: Sequence[NewPayment], *, sweep_after_seconds: float
+) -> set[str]:
+    """Store payments as PENDING; answer the ids of those stored.
+
+    The others collide with a payment that is there, by caller and request id or by barcode.
+    """
+    # A tuple of columns from a list of rows, in one pass of C.
+    columns = zip(NewPayment._fields, zip(*new, strict=True), strict=True)
+    parameters: dict[str, Any] = {name: list(column) for name, column in columns}
+    parameters["sweep_after_seconds"] = sweep_after_seconds
+    result = await connection.execute(_INSERT_PAYMENTS, parameters)
+    return set(result.scalars())
+
+
+async def payments_by_key(
+    connection: AsyncConnection, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], PaymentRow]:
+    """The payments that exist for pairs of caller and request id."""
+    result = await connection.execute(
+        _PAYMENTS_BY_KEY,
+        {"caller_id": [key[0] for key in keys], "request_id": [key[1] for key in keys]},
+    )
+    return {(row.caller_id, row.request_id): row for row in result}
+
+
+async def payments_by_id(
+    connection: AsyncConnection, payment_ids: Sequence[str]
+) -> dict[str, PaymentRow]:
+    """The payments that exist, by id."""
+    result = await connection.execute(select(payments).where(payments.c.id == _any(payment_ids)))
+    return {row.id: row for row in result}
+
+
+async def lock_payments(
+    connection: AsyncConnection, payment_ids: Sequence[str]
+) -> dict[str, PaymentRow]:
+    """The payments that exist, by id, locked until the end of the transaction."""
+    result = await connection.execute(
+        select(payments)
+        .where(payments.c.id == _any(payment_ids))
+        # In id order, so that two consumers of the same results wait for each other, not in a
+        # circle.
+        .order_by(payments.c.id)
+        .with_for_update()
+    )
+    return {row.id: row for row in result}
+
+
+async def take_event_numbers(connection: AsyncConnection, count: int) -> int:
+    """Reserve ``count`` event numbers; answer the first. Serialises enders until their commit."""
+    result = await connection.execute(
+        event_counter.update()
+        .values(last_number=event_counter.c.last_number + count)
+        .returning(event_counter.c.last_number)
+    )
+    last: int = result.scalar_one()
+    return last - count + 1
+
+
+async def last_event_number(connection: AsyncConnection) -> int:
+    """The highest event number in use."""
+    number: int = (await connection.execute(select(event_counter.c.last_number))).scalar_one()
+    return number
+
+
+async def end_payments(
+    connection: AsyncConnection, endings: Sequence[Ending], *, complete_time: datetime
+) -> int:
+    """Make PENDING payments terminal; answer how many were."""
+    columns = zip(Ending._fields, zip(*endings, strict=True), strict=True)
+    parameters: dict[str, Any] = {name: list(column) for name, column in columns}
+    result = await connection.execute(_END_PAYMENTS, {**parameters, "complete_time": complete_time})
+    return result.rowcount
+
+
+async def take_overdue_payments(
+    connection: AsyncConnection, *, now: datetime, again_after_seconds: float, count_max: int
+) -> list[PaymentRow]:
+    """PENDING payments whose sweep time has come, longest overdue first; not again for a while."""
+    result = await connection.execute(
+        _TAKE_OVERDUE,
+        {"now": now, "again_after_seconds": again_after_seconds, "count_max": count_max},
+    )
+    return list(result)
+
+
+class PaymentFilter(NamedTuple):
+    """Which of an owner's payments to list."""
+
+    status: Status | None = None
+    kind: Kind | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    before_id: str | None = None
+
+
+async def list_payments(
+    connection: AsyncConnection, owner_id: str, *, wanted: PaymentFilter, count_max: int
+) -> list[PaymentRow]:
+    """An owner's payments, newest first, without top-ups."""
+    conditions: list[ColumnElement[bool]] = [payments.c.kind != Kind.TOP_UP]
+    if wanted.status:
+        conditions.append(payments.c.status == wanted.status)
+    if wanted.kind:
+        conditions.append(payments.c.kind == wanted.kind)
+    if wanted.start_time:
+        conditions.append(payments.c.create_time >= wanted.start_time)
+    if wanted.end_time:
+        conditions.append(payments.c.create_time < wanted.end_time)
+    if wanted.before_id:
+        conditions.append(payments.c.id < wanted.before_id)
+    # Two index walks that each stop after a page, merged: an OR would read all of one side first.
+    sides = [
+        _page(side == owner_id, conditions, count_max)
+        for side in (payments.c.payer_id, payments.c.payee_id)
+    ]
+    both = union_all(*sides).subquery()
+    result = await connection.execute(select(both).order_by(both.c.id.desc()).limit(count_max))
+    return list(result)
+
+
+async def list_events(
+    connection: AsyncConnection, owner_id: str, *, after_number: int, count_max: int
+) -> list[PaymentRow]:
+    """An owner's terminal payments with a higher event number, in its order.
+
+    A failed payment is an event of its payer only: the payee never knew of it.
+    """
+    later = payments.c.event_number > after_number
+    sides = [
+        select(payments).where(payments.c.payer_id == owner_id, later),
+        select(payments).where(
+            payments.c.payee_id == owner_id, later, payments.c.status == Status.COMPLETED
+        ),
+    ]
+    limited = [
+        select(side.order_by(payments.c.event_number).limit(count_max).subquery()) for side in sides
+    ]
+    both = union_all(*limited).subquery()
+    result = await connection.execute(select(both).order_by(both.c.event_number).limit(count_max))
+    return list(result)
+
+
+async def insert_bank_account(
+    connection: AsyncConnection,
+    *,
+    bank_account_id: str,
+    owner_id: str,
+    holder: str,
+    iban: str,
+    create_time: datetime,
+) -> None:
+    """Store a bank account, unless its owner has one with this IBAN."""
+    await connection.execute(
+        insert(bank_accounts)
+        .values(
+            id=bank_account_id, owner_id=owner_id, holder=holder, iban=iban, create_time=create_time
+        )
+        .on_conflict_do_nothing(index_elements=["owner_id", "iban"])
+    )
+
+
+async def list_bank_accounts(
+    connection: AsyncConnection, owner_id: str, *, count_max: int
+) -> list[Row[Any]]:
+    """An owner's bank accounts, oldest first."""
+    result = await connection.execute(
+        select(bank_accounts)
+        .where(bank_accounts.c.owner_id == owner_id)
+        .order_by(bank_accounts.c.create_time, bank_accounts.c.id)
+        .limit(count_max)
+    )
+    return list(result)
+
+
+async def bank_accounts_of(
+    connection: AsyncConnection, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Row[Any]]:
+    """The bank accounts that exist for pairs of owner id and bank account id."""
+    result = await connection.execute(
+        select(bank_accounts).where(
+            or_(
+                *(
+                    and_(bank_accounts.c.id == account_id, bank_accounts.c.owner_id == owner_id)
+                    for owner_id, account_id in keys
+                )
+            )
+        )
+    )
+    return {(row.owner_id, row.id): row for row in result}
+
+
+def _page(
+    side: ColumnElement[bool], conditions: Sequence[ColumnElement[bool]], count_max: int
+) -> Select[Any]:
+    page = select(payments).where(side, *conditions).order_by(payments.c.id.desc()).limit(count_max)
+    return select(page.subquery())
+
+
+def _any(values: Sequence[str]) -> CollectionAggregate[Any]:
+    return any_(literal(list(values), ARRAY(Text)))

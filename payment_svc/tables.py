@@ -1,0 +1,54 @@
+"""The tables of payment_svc, as SQLAlchemy sees them. The migrations make them; a test compares."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("caller_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("failure_code", Text),
+    Column("payer_id", Text, nullable=False),
+    Column("payer_name", Text, nullable=False),
+    Column("payer_wallet_id", Text, nullable=False),
+    Column("payee_id", Text, nullable=False),
+    Column("payee_name", Text, nullable=False),
+    Column("payee_wallet_id", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("order_ref", Text, nullable=False),
+    Column("barcode_issuance_id", Text),
+    Column("traceparent", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("sweep_time", DateTime(timezone=True), nullable=False),
+    Column("complete_time", DateTime(timezone=True)),
+    Column("event_number", BigInteger),
+    Column("payer_entry_number", BigInteger),
+    Column("payee_entry_number", BigInteger),
+)
+
+event_counter = Table(
+    "event_counter",
+    metadata,
+    Column("one", Boolean, primary_key=True),
+    Column("last_number", BigInteger, nullable=False),
+)
+
+bank_accounts = Table(
+    "bank_accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner_id", Text, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("iban", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+)
