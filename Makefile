@@ -1,0 +1,61 @@
+# qrpay: everything a developer types. `make help` lists it.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SETUP := $(VENV)/.installed
+PACKAGES := chassis gateway wallet_svc payment_svc ledger_svc barcode_svc cli embedded bench
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down test test-unit test-integration test-e2e check gen lock bench clean
+
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(SETUP)  ## Install everything into .venv, pinned with hashes.
+
+$(SETUP): requirements.lock pyproject.toml
+	test -x $(PYTHON) || python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --require-hashes -r requirements.lock
+	$(PYTHON) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: $(SETUP)  ## Start the whole system here and stay with it; Ctrl-C stops it.
+	qrpay up
+
+down: $(SETUP)  ## Stop what `qrpay up --detach` started.
+	qrpay down
+
+test: $(SETUP)  ## All tests: unit, integration with real servers, end to end.
+	$(PYTHON) -m pytest tests
+
+test-unit: $(SETUP)  ## Tests without I/O: seconds.
+	$(PYTHON) -m pytest tests/unit
+
+test-integration: $(SETUP)  ## Tests with real PostgreSQL, NATS and Valkey.
+	$(PYTHON) -m pytest tests/integration
+
+test-e2e: $(SETUP)  ## Tests of the whole system, its processes killed and recovered.
+	$(PYTHON) -m pytest tests/e2e
+
+check: $(SETUP)  ## Contracts, stubs, style, types, who may import whom.
+	cd protos && buf lint
+	$(PYTHON) protos/generate.py --check
+	ruff check .
+	ruff format --check .
+	mypy $(PACKAGES) tests protos/generate.py
+	lint-imports --no-cache
+
+gen: $(SETUP)  ## Compile the contracts to Python.
+	$(PYTHON) protos/generate.py
+
+lock: $(SETUP)  ## Pin all dependencies anew, with hashes.
+	uv pip compile --quiet pyproject.toml --python-version 3.11 --all-extras --generate-hashes \
+	    --no-emit-index-url --no-header --upgrade --output-file requirements.lock
+
+bench: $(SETUP)  ## Measure a running system (start it with `qrpay up --detach`).
+	qrpay bench
+
+clean:  ## Remove what can be made again. Keeps the data in .qrpay.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
