@@ -1,0 +1,141 @@
+"""Roles, databases and nothing else: what a PostgreSQL needs before the services' migrations can
+run.
+
+Works on a server of ours and on one from outside, and may be repeated: what is there is brought to
+the wanted state. A service has two roles: `<service>_owner` owns the database and runs migrations,
+`<service>_svc` is what the process signs in as, and may only do what the migrations grant it.
+"""
+
+from __future__ import annotations
+
+from typing import LiteralString
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from embedded.errors import StackError
+
+SERVICES = ("wallet", "payment", "ledger", "barcode")
+"""The services that own a database; it has the service's name."""
+
+_LOCK_KEY = 0x71727061795F7076
+"""Advisory lock of whoever provisions a server ("qrpay_pv" as bytes): roles are the whole
+server's."""
+
+
+class ServicePasswords(msgspec.Struct, frozen=True, kw_only=True):
+    """The passwords of a service's two roles."""
+
+    owner: str
+    service: str
+
+
+def owner_role(service: str) -> str:
+    """The role that owns the tables of a service."""
+    return f"{service}_owner"
+
+
+def service_role(service: str) -> str:
+    """The role that the process of a service signs in as."""
+    return f"{service}_svc"
+
+
+def url_for(admin_url: str, *, user: str, password: str, database: str) -> str:
+    """The URL of another user and database on the server of `admin_url`; its query (TLS) stays."""
+    parts = urlsplit(admin_url)
+    address = parts.netloc.rpartition("@")[2]
+    netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{address}"
+    return urlunsplit((parts.scheme, netloc, f"/{quote(database, safe='')}", parts.query, ""))
+
+
+async def provision(admin_url: str, *, passwords: dict[str, ServicePasswords]) -> None:
+    """Make roles and database for each service named, or bring them up to date.
+
+    Raises StackError if the administrator may not do that.
+    """
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            admin_url, autocommit=True, connect_timeout=10
+        ) as connection:
+            await _execute(connection, "SELECT pg_advisory_lock({})", sql.Literal(_LOCK_KEY))
+            for service, pair in passwords.items():
+                await provision_roles(connection, service=service, passwords=pair)
+                await provision_database(connection, service=service, database=service)
+    except psycopg.Error as error:
+        raise StackError(f"PostgreSQL could not be provisioned: {error}") from error
+
+
+async def provision_roles(
+    connection: psycopg.AsyncConnection, *, service: str, passwords: ServicePasswords
+) -> None:
+    """Make the two roles of a service, or set their passwords. The connection is in autocommit
+    mode."""
+    roles = {
+        owner_role(service): passwords.owner,
+        service_role(service): passwords.service,
+    }
+    for role, password in roles.items():
+        # Hashed here, so that the password never reaches the server or its log.
+        verifier = connection.pgconn.encrypt_password(
+            password.encode(), role.encode(), b"scram-sha-256"
+        ).decode()
+        verb = "ALTER" if await _exists(connection, "pg_roles", "rolname", role) else "CREATE"
+        await _execute(
+            connection,
+            verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}",
+            sql.Identifier(role),
+            sql.Literal(verifier),
+        )
+    # An administrator who is no superuser needs it to hand a database over.
+    await _execute(connection, "GRANT {} TO CURRENT_USER", sql.Identifier(owner_role(service)))
+
+
+async def provision_database(
+    connection: psycopg.AsyncConnection,
+    *,
+    service: str,
+    database: str,
+    template: str | None = None,
+) -> None:
+    """Make a database of a service that only its two roles may enter. The connection is in
+    autocommit mode."""
+    if not await _exists(connection, "pg_database", "datname", database):
+        await _execute(
+            connection,
+            "CREATE DATABASE {} OWNER {} TEMPLATE {}",
+            sql.Identifier(database),
+            sql.Identifier(owner_role(service)),
+            sql.Identifier(template or "template1"),
+        )
+    await _execute(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", sql.Identifier(database))
+    await _execute(
+        connection,
+        "GRANT CONNECT ON DATABASE {} TO {}",
+        sql.Identifier(database),
+        sql.Identifier(service_role(service)),
+    )
+
+
+async def _exists(
+    connection: psycopg.AsyncConnection,
+    table: LiteralString,
+    column: LiteralString,
+    name: str,
+) -> bool:
+    cursor = await _execute(
+        connection,
+        "SELECT 1 FROM {} WHERE {} = {}",
+        sql.Identifier(table),
+        sql.Identifier(column),
+        sql.Literal(name),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def _execute(
+    connection: psycopg.AsyncConnection, statement: LiteralString, *parts: sql.Composable
+) -> psycopg.AsyncCursor[tuple[object, ...]]:
+    # Names and passwords in DDL cannot be parameters; psycopg quotes them.
+    return await connection.execute(sql.SQL(statement).format(*parts))
