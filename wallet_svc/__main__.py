@@ -1,0 +1,48 @@
+"""The wallet process: owners, wallets, transfers. ``migrate`` brings its database up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chassis.clock import SystemClock
+from chassis.database import open_database
+from chassis.ids import IdMaker
+from chassis.logs import configure_logs
+from chassis.process import run
+from chassis.server import serve
+from chassis.settings import load_settings
+from chassis.telemetry import telemetry
+from wallet_svc.rpc import WalletServicer, rpc_service
+from wallet_svc.settings import WalletSettings
+
+_NAME = "wallet"
+
+
+async def main() -> None:
+    """Serve until told to stop."""
+    settings = load_settings(WalletSettings)
+    configure_logs(service_name=_NAME, level=settings.log_level)
+    clock = SystemClock()
+    with telemetry(
+        service_name=_NAME,
+        endpoint=settings.otel_exporter_otlp_endpoint,
+        sample_ratio=settings.otel_traces_sampler_arg,
+    ):
+        async with open_database(
+            settings.database_url,
+            application_name=_NAME,
+            pool_size=settings.database_pool_size,
+        ) as database:
+            servicer = WalletServicer(
+                database=database,
+                clock=clock,
+                ids=IdMaker(clock=clock),
+                balance_minor_max=settings.balance_minor_max,
+            )
+            await serve(
+                settings=settings, services=[rpc_service(servicer)], readiness=database.ping
+            )
+
+
+if __name__ == "__main__":
+    run(main, migrations=Path(__file__).parent / "migrations")

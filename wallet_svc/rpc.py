@@ -1,0 +1,197 @@
+"""WalletService over gRPC: messages in, an operation, messages out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chassis.clock import Clock
+from chassis.database import Database
+from chassis.errors import InvalidArgument, ServiceError
+from chassis.ids import IdMaker
+from chassis.server import RpcService
+from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
+from wallet_svc import messages
+from wallet_svc.messages import refuse
+from wallet_svc.model.owners import currency_fault
+from wallet_svc.model.records import Transfer, WalletStatus
+from wallet_svc.operations import owners, transfers, wallets
+
+TRANSFERS_MAX = 256
+WALLETS_MAX = 512
+ENTRIES_MAX = 500
+ENTRIES_DEFAULT = 50
+
+_READERS = frozenset({"gateway", "payment", "operator"})
+_OPERATORS = frozenset({"operator"})
+ALLOWED_CALLERS = {
+    "CreateOwner": _OPERATORS,
+    "GetOwner": _READERS,
+    "OpenWallet": _OPERATORS,
+    "FreezeWallet": _OPERATORS,
+    "UnfreezeWallet": _OPERATORS,
+    "CloseWallet": _OPERATORS,
+    "ResolveWallets": _READERS,
+    "BatchGetWallets": _READERS | {"ledger"},
+    "ListWallets": _READERS,
+    "ListEntries": _READERS,
+    "ExecuteTransfers": frozenset({"payment"}),
+}
+"""Who may call what. Only payments move money."""
+
+
+class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
+    """Answers the RPCs; ``balance_minor_max`` limits every wallet that is not the system's."""
+
+    def __init__(
+        self, *, database: Database, clock: Clock, ids: IdMaker, balance_minor_max: int
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._balance_minor_max = balance_minor_max
+
+    async def CreateOwner(
+        self, request: wallet_pb2.CreateOwnerRequest, _context: Any
+    ) -> wallet_pb2.CreateOwnerResponse:
+        """Make an owner with its wallets."""
+        created = await owners.create_owner(
+            messages.owner_request_of(request),
+            database=self._database,
+            clock=self._clock,
+            ids=self._ids,
+        )
+        return wallet_pb2.CreateOwnerResponse(
+            owner=messages.owner_message(created.owner),
+            wallets=map(messages.wallet_message, created.wallets),
+        )
+
+    async def GetOwner(
+        self, request: wallet_pb2.GetOwnerRequest, _context: Any
+    ) -> wallet_pb2.GetOwnerResponse:
+        """Find an owner by id or handle."""
+        match request.WhichOneof("owner"):
+            case "owner_id":
+                owner = await owners.get_owner_by_id(request.owner_id, database=self._database)
+            case "handle":
+                owner = await owners.get_owner_by_handle(request.handle, database=self._database)
+            case _:
+                raise InvalidArgument([("owner_id", "must be given, or handle")])
+        return wallet_pb2.GetOwnerResponse(owner=messages.owner_message(owner))
+
+    async def OpenWallet(
+        self, request: wallet_pb2.OpenWalletRequest, _context: Any
+    ) -> wallet_pb2.OpenWalletResponse:
+        """Open a wallet in one more currency."""
+        refuse([("currency_code", currency_fault(request.currency_code))])
+        wallet = await wallets.open_wallet(
+            request.owner_id, request.currency_code, database=self._database, ids=self._ids
+        )
+        return wallet_pb2.OpenWalletResponse(wallet=messages.wallet_message(wallet))
+
+    async def FreezeWallet(
+        self, request: wallet_pb2.FreezeWalletRequest, _context: Any
+    ) -> wallet_pb2.FreezeWalletResponse:
+        """Stop a wallet's transfers for a time."""
+        wallet = await self._change_status(request.wallet_id, WalletStatus.FROZEN)
+        return wallet_pb2.FreezeWalletResponse(wallet=wallet)
+
+    async def UnfreezeWallet(
+        self, request: wallet_pb2.UnfreezeWalletRequest, _context: Any
+    ) -> wallet_pb2.UnfreezeWalletResponse:
+        """Let a frozen wallet take part again."""
+        wallet = await self._change_status(request.wallet_id, WalletStatus.ACTIVE)
+        return wallet_pb2.UnfreezeWalletResponse(wallet=wallet)
+
+    async def CloseWallet(
+        self, request: wallet_pb2.CloseWalletRequest, _context: Any
+    ) -> wallet_pb2.CloseWalletResponse:
+        """End an empty wallet."""
+        wallet = await self._change_status(request.wallet_id, WalletStatus.CLOSED)
+        return wallet_pb2.CloseWalletResponse(wallet=wallet)
+
+    async def _change_status(self, wallet_id: str, wanted: WalletStatus) -> wallet_pb2.Wallet:
+        wallet = await wallets.change_status(wallet_id, wanted, database=self._database)
+        return messages.wallet_message(wallet)
+
+    async def ResolveWallets(
+        self, request: wallet_pb2.ResolveWalletsRequest, _context: Any
+    ) -> wallet_pb2.ResolveWalletsResponse:
+        """Find what people mean; each reference has its own answer."""
+        refuse([("references", _count_fault(request.references, WALLETS_MAX))])
+        resolutions = await wallets.resolve_wallets(
+            messages.references_of(request.references), database=self._database
+        )
+        return wallet_pb2.ResolveWalletsResponse(
+            results=map(messages.resolution_message, resolutions)
+        )
+
+    async def BatchGetWallets(
+        self, request: wallet_pb2.BatchGetWalletsRequest, _context: Any
+    ) -> wallet_pb2.BatchGetWalletsResponse:
+        """Read wallets by id, all or nothing."""
+        refuse([("wallet_ids", _count_fault(request.wallet_ids, WALLETS_MAX))])
+        found = await wallets.batch_get_wallets(request.wallet_ids, database=self._database)
+        return wallet_pb2.BatchGetWalletsResponse(wallets=map(messages.wallet_message, found))
+
+    async def ListWallets(
+        self, request: wallet_pb2.ListWalletsRequest, _context: Any
+    ) -> wallet_pb2.ListWalletsResponse:
+        """List an owner's wallets."""
+        found = await wallets.list_wallets(request.owner_id, database=self._database)
+        return wallet_pb2.ListWalletsResponse(wallets=map(messages.wallet_message, found))
+
+    async def ListEntries(
+        self, request: wallet_pb2.ListEntriesRequest, _context: Any
+    ) -> wallet_pb2.ListEntriesResponse:
+        """List a wallet's entries in order of number."""
+        refuse(
+            [
+                ("currency_code", currency_fault(request.currency_code)),
+                ("after_number", "must not be negative" if request.after_number < 0 else None),
+                ("page_size", "must not be negative" if request.page_size < 0 else None),
+            ]
+        )
+        page = await wallets.list_entries(
+            request.owner_id,
+            request.currency_code,
+            after_number=request.after_number,
+            count_max=min(request.page_size or ENTRIES_DEFAULT, ENTRIES_MAX),
+            database=self._database,
+        )
+        return wallet_pb2.ListEntriesResponse(
+            entries=map(messages.entry_message, page.entries),
+            next_after_number=page.entries[-1].number if page.has_more else 0,
+        )
+
+    async def ExecuteTransfers(
+        self, request: wallet_pb2.ExecuteTransfersRequest, _context: Any
+    ) -> wallet_pb2.ExecuteTransfersResponse:
+        """Move money; each transfer has its own answer."""
+        refuse([("transfers", _count_fault(request.transfers, TRANSFERS_MAX))])
+        asked = [messages.transfer_of(message) for message in request.transfers]
+        answers = iter(
+            await transfers.execute_transfers(
+                [item for item in asked if isinstance(item, Transfer)],
+                database=self._database,
+                clock=self._clock,
+                balance_minor_max=self._balance_minor_max,
+            )
+        )
+        return messages.execute_response(
+            item if isinstance(item, ServiceError) else next(answers) for item in asked
+        )
+
+
+def rpc_service(servicer: WalletServicer) -> RpcService:
+    """WalletService as the server takes it."""
+    return RpcService(
+        descriptor=wallet_pb2.DESCRIPTOR.services_by_name["WalletService"],
+        register=wallet_pb2_grpc.add_WalletServiceServicer_to_server,
+        servicer=servicer,
+        allowed_callers=ALLOWED_CALLERS,
+    )
+
+
+def _count_fault(items: Sequence[object], count_max: int) -> str | None:
+    return None if 1 <= len(items) <= count_max else f"must be 1 to {count_max}"
