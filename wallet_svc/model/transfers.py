@@ -115,10 +115,11 @@ def decide_transfers(
         if violations := _violations(transfer, debit, credit):
             answers.append(InvalidArgument(violations))
             continue
-        outcome = _execute(transfer, debit, credit, execute_time)
-        fresh[transfer.payment_id] = outcome
-        answers.append(outcome)
-    return Decision(answers=answers, new_outcomes=list(fresh.values()), changes=_changes(accounts))
+        new = _execute(transfer, debit, credit, execute_time)
+        known[transfer.payment_id] = new.outcome
+        new_outcomes.append(new)
+        answers.append(new.outcome)
+    return Decision(answers=answers, new_outcomes=new_outcomes, changes=_changes(accounts))
 
 
 def _repeat(transfer: Transfer, before: Outcome) -> Outcome | ServiceError:
