@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from conftest import MakePayment
 from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -32,6 +31,7 @@ from payment_svc.store import PaymentFilter, PaymentRow
 from payment_svc.tables import metadata
 
 CLOCK = SystemClock()
+MakePayment = Callable[..., NewPayment]
 
 
 async def accept(database: Database, *new: NewPayment) -> list[Any]:
