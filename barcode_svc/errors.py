@@ -1,0 +1,87 @@
+"""What can go wrong with barcodes, merchants and QR codes: one class per reason of barcode.proto.
+
+No message and no metadata ever holds a barcode: who reads a log must not be able to pay with it.
+"""
+
+from __future__ import annotations
+
+import grpc
+
+from chassis.errors import ServiceError
+
+
+class BarcodeUnknown(ServiceError):
+    """There is no such barcode."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "BARCODE_UNKNOWN"
+
+
+class BarcodeUsed(ServiceError):
+    """This barcode was used before. Ask the customer for a new one."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "BARCODE_USED"
+
+
+class BarcodeExpired(ServiceError):
+    """This barcode is too old. Ask the customer for a new one."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "BARCODE_EXPIRED"
+
+
+class RateLimited(ServiceError):
+    """Too many unknown barcodes were scanned here. Wait a moment, and check the scanner.
+
+    Metadata: ``retry_after_seconds``, a whole number.
+    """
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "RATE_LIMITED"
+    retryable = True
+
+
+class MerchantExists(ServiceError):
+    """This merchant is registered already, with other content."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "MERCHANT_EXISTS"
+
+
+class MerchantNotFound(ServiceError):
+    """There is no such merchant."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "MERCHANT_NOT_FOUND"
+
+
+class CurrencyMismatch(ServiceError):
+    """The merchant is paid in another currency."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "CURRENCY_MISMATCH"
+
+
+class AmountOutOfRange(ServiceError):
+    """A QR code cannot carry this amount.
+
+    Metadata: ``amount_minor_min`` and ``amount_minor_max``, both inclusive.
+    """
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "AMOUNT_OUT_OF_RANGE"
+
+
+class QrInvalid(ServiceError):
+    """This is not a sound payment QR code."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "QR_INVALID"
+
+
+class QrNotOurs(ServiceError):
+    """This QR code belongs to another payment scheme."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "QR_NOT_OURS"

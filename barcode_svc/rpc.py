@@ -1,0 +1,200 @@
+"""BarcodeService: checks the message, calls the use case, builds the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from barcode_svc import model, operations
+from barcode_svc.barcodes import Barcodes, RedeemedBarcode, Redemption
+from barcode_svc.drawing import Draughtsman, QrFormat
+from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
+from chassis.clock import Clock
+from chassis.database import Database
+from chassis.errors import FieldViolation, InvalidArgument, ServiceError, to_item_error
+from chassis.settings import Secret
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.type.v1 import money_pb2
+
+ITEMS_MAX = 256
+"""Barcodes or QR texts in one request."""
+
+ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
+    "IssueBarcode": frozenset({"gateway"}),
+    "RedeemBarcodes": frozenset({"payment"}),
+    "RegisterMerchant": frozenset({"operator"}),
+    "GetMerchant": frozenset({"gateway", "payment", "operator"}),
+    "RenderMerchantQr": frozenset({"gateway", "payment", "operator"}),
+    "DecodeQrs": frozenset({"gateway", "payment"}),
+}
+
+_FORMATS: Mapping[int, QrFormat] = {
+    barcode_pb2.QR_FORMAT_TEXT: QrFormat.TEXT,
+    barcode_pb2.QR_FORMAT_SVG: QrFormat.SVG,
+    barcode_pb2.QR_FORMAT_PNG: QrFormat.PNG,
+}
+_KEY_PART_RULE = "must be 1 to 200 visible ASCII characters"
+
+
+class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
+    """The gRPC face of barcode_svc."""
+
+    def __init__(
+        self, *, barcodes: Barcodes, database: Database, draughtsman: Draughtsman, clock: Clock
+    ) -> None:
+        self._barcodes = barcodes
+        self._database = database
+        self._draughtsman = draughtsman
+        self._clock = clock
+
+    async def IssueBarcode(
+        self, request: barcode_pb2.IssueBarcodeRequest, context: Any
+    ) -> barcode_pb2.IssueBarcodeResponse:
+        """A new one-time barcode."""
+        if not model.is_key_part(request.owner_id):
+            raise InvalidArgument([("owner_id", _KEY_PART_RULE)])
+        issued = await self._barcodes.issue(request.owner_id)
+        qr_svg, code128_svg = await self._draughtsman.barcode(issued.code)
+        response = barcode_pb2.IssueBarcodeResponse(
+            code=issued.code.reveal(),
+            ttl_seconds=issued.ttl_seconds,
+            qr_svg=qr_svg,
+            code128_svg=code128_svg,
+        )
+        response.expire_time.FromDatetime(issued.expire_time)
+        return response
+
+    async def RedeemBarcodes(
+        self, request: barcode_pb2.RedeemBarcodesRequest, context: Any
+    ) -> barcode_pb2.RedeemBarcodesResponse:
+        """Use barcodes up, each answered for itself."""
+        _check_count("items", request.items)
+        checked = [_redemption(item) for item in request.items]
+        sound = [item for item in checked if isinstance(item, Redemption)]
+        outcomes = iter(await self._barcodes.redeem(sound) if sound else [])
+        return barcode_pb2.RedeemBarcodesResponse(
+            results=[
+                _redeem_result(item if isinstance(item, ServiceError) else next(outcomes))
+                for item in checked
+            ]
+        )
+
+    async def RegisterMerchant(
+        self, request: barcode_pb2.RegisterMerchantRequest, context: Any
+    ) -> barcode_pb2.RegisterMerchantResponse:
+        """Register a merchant once."""
+        message = request.merchant
+        merchant = await operations.register_merchant(
+            self._database,
+            Merchant(
+                id=message.id,
+                name=message.name,
+                city=message.city,
+                category_code=message.category_code,
+                country_code=message.country_code,
+                currency_code=message.currency_code,
+            ),
+            now=self._clock.now(),
+        )
+        return barcode_pb2.RegisterMerchantResponse(merchant=_merchant_message(merchant))
+
+    async def GetMerchant(
+        self, request: barcode_pb2.GetMerchantRequest, context: Any
+    ) -> barcode_pb2.GetMerchantResponse:
+        """One merchant."""
+        merchant = await operations.get_merchant(self._database, request.merchant_id)
+        return barcode_pb2.GetMerchantResponse(merchant=_merchant_message(merchant))
+
+    async def RenderMerchantQr(
+        self, request: barcode_pb2.RenderMerchantQrRequest, context: Any
+    ) -> barcode_pb2.RenderMerchantQrResponse:
+        """A merchant's QR code."""
+        form = _FORMATS.get(request.format)
+        if form is None:
+            raise InvalidArgument([("format", "must be TEXT, SVG or PNG")])
+        qr, drawing = await operations.render_merchant_qr(
+            self._database,
+            self._draughtsman,
+            merchant_id=request.merchant_id,
+            form=form,
+            requested=_requested_amount(request),
+            reference=request.reference,
+        )
+        return barcode_pb2.RenderMerchantQrResponse(
+            content=drawing.content,
+            content_type=drawing.content_type,
+            etag=drawing.etag,
+            static=qr.static,
+        )
+
+    async def DecodeQrs(
+        self, request: barcode_pb2.DecodeQrsRequest, context: Any
+    ) -> barcode_pb2.DecodeQrsResponse:
+        """Read QR codes, each answered for itself."""
+        _check_count("texts", request.texts)
+        outcomes = await operations.decode_qrs(self._database, request.texts)
+        return barcode_pb2.DecodeQrsResponse(results=[_decoded_qr(outcome) for outcome in outcomes])
+
+
+def _check_count(field: str, items: Sequence[Any]) -> None:
+    if not 1 <= len(items) <= ITEMS_MAX:
+        raise InvalidArgument([(field, f"must be 1 to {ITEMS_MAX}")])
+
+
+def _redemption(item: barcode_pb2.BarcodeRedemption) -> Redemption | InvalidArgument:
+    """The item, or what is wrong with it.
+
+    Its code may be any text: what a till scanned, perhaps the wrong label, and then it is unknown.
+    """
+    broken = [
+        FieldViolation(field, _KEY_PART_RULE)
+        for field in ("redemption_token", "merchant_id")
+        if not model.is_key_part(getattr(item, field))
+    ]
+    if broken:
+        return InvalidArgument(broken)
+    return Redemption(
+        code=Secret(item.code), token=item.redemption_token, merchant_id=item.merchant_id
+    )
+
+
+def _redeem_result(outcome: RedeemedBarcode | ServiceError) -> barcode_pb2.RedeemBarcodeResult:
+    if isinstance(outcome, ServiceError):
+        return barcode_pb2.RedeemBarcodeResult(error=to_item_error(outcome))
+    return barcode_pb2.RedeemBarcodeResult(
+        barcode=barcode_pb2.RedeemedBarcode(
+            issuance_id=outcome.issuance_id, owner_id=outcome.owner_id
+        )
+    )
+
+
+def _requested_amount(request: barcode_pb2.RenderMerchantQrRequest) -> RequestedAmount | None:
+    if not request.HasField("money"):
+        return None
+    return RequestedAmount(
+        currency_code=request.money.currency_code, amount_minor=request.money.amount_minor
+    )
+
+
+def _decoded_qr(outcome: PaymentRequest | ServiceError) -> barcode_pb2.DecodedQr:
+    if isinstance(outcome, ServiceError):
+        return barcode_pb2.DecodedQr(error=to_item_error(outcome))
+    return barcode_pb2.DecodedQr(
+        merchant=_merchant_message(outcome.merchant),
+        money=money_pb2.Money(
+            currency_code=outcome.merchant.currency_code, amount_minor=outcome.amount_minor
+        ),
+        reference=outcome.reference,
+        static=outcome.static,
+    )
+
+
+def _merchant_message(merchant: Merchant) -> barcode_pb2.Merchant:
+    return barcode_pb2.Merchant(
+        id=merchant.id,
+        name=merchant.name,
+        city=merchant.city,
+        category_code=merchant.category_code,
+        country_code=merchant.country_code,
+        currency_code=merchant.currency_code,
+    )

@@ -1,0 +1,67 @@
+"""What barcode_svc can be told, with the limits it keeps."""
+
+from __future__ import annotations
+
+from barcode_svc.barcodes import BarcodeLimits
+from chassis.settings import (
+    PositiveInt,
+    PositiveSeconds,
+    ProcessSettings,
+    Secret,
+    SettingsError,
+)
+
+CODE_HMAC_KEY_LENGTH_MIN = 32
+
+
+class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
+    """Settings of a barcode process."""
+
+    database_url: Secret
+    """PostgreSQL, as the service's own role."""
+    database_connections_max: PositiveInt = 8
+    valkey_url: Secret
+    """Valkey (or Redis): one primary, as the service's own user."""
+    valkey_connections_max: PositiveInt = 16
+    valkey_seconds_max: PositiveSeconds = 1.0
+    """How long one command may take, waiting for a connection included."""
+    code_hmac_key: Secret
+    """Disguises codes in Valkey: at least 32 characters, the same for all processes. A new key ends
+    all live codes."""
+    code_ttl_seconds: PositiveInt = 60
+    """How long a customer's code is taken."""
+    code_expired_keep_seconds: PositiveInt = 300
+    """How long afterwards it is told to be expired, before it is unknown."""
+    code_used_keep_seconds: PositiveInt = 3600
+    """How long a used code is remembered, for those who ask again. Each takes about 400 bytes."""
+    misses_per_minute_max: PositiveInt = 30
+    """Unknown codes that one merchant may scan in a minute. Thirty are a broken scanner or somebody
+    who guesses; neither may scan on before the minute is over."""
+    pool_low: PositiveInt = 500
+    """Fewer inert codes than this: the process refills its pool."""
+    pool_high: PositiveInt = 2_000
+    """How many there are afterwards."""
+    pool_look_seconds: PositiveSeconds = 5.0
+    """How often the level is looked at when nobody asks for codes."""
+    drawings_remembered_max: PositiveInt = 256
+    """Images of merchants' static codes in memory, at most 8 KB each."""
+
+    def __post_init__(self) -> None:
+        faults = []
+        if len(self.code_hmac_key.reveal()) < CODE_HMAC_KEY_LENGTH_MIN:
+            faults.append(f"CODE_HMAC_KEY: has fewer than {CODE_HMAC_KEY_LENGTH_MIN} characters")
+        if self.pool_low > self.pool_high:
+            faults.append("POOL_LOW: is higher than POOL_HIGH")
+        if faults:
+            raise SettingsError(faults)
+
+    @property
+    def limits(self) -> BarcodeLimits:
+        """The limits of barcodes among these settings."""
+        return BarcodeLimits(
+            ttl_seconds=self.code_ttl_seconds,
+            expired_keep_seconds=self.code_expired_keep_seconds,
+            used_keep_seconds=self.code_used_keep_seconds,
+            misses_per_window_max=self.misses_per_minute_max,
+            window_seconds=60,
+        )

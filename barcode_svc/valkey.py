@@ -1,0 +1,91 @@
+"""Valkey: a bounded pool of connections, a deadline on everything, one kind of failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib import resources
+from typing import Any, TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from chassis.errors import Unavailable
+from chassis.logs import get_logger
+from chassis.settings import Secret
+
+Result = TypeVar("Result")
+Script = Callable[..., Awaitable[Any]]
+"""A Lua script of ours: ``await script(keys=[...], args=[...])``."""
+
+_LOG = get_logger(__name__)
+
+
+class Valkey:
+    """A client of one Valkey primary."""
+
+    def __init__(self, client: Redis, *, seconds_max: float) -> None:
+        self._client = client
+        self._seconds_max = seconds_max
+
+    def script(self, name: str) -> Script:
+        """The script ``scripts/<name>.lua``; a server that does not know its text is told it."""
+        text = resources.files("barcode_svc").joinpath("scripts", f"{name}.lua").read_text("utf-8")
+        script: Script = self._client.register_script(text)
+        return script
+
+    async def run(self, work: Callable[[Redis], Awaitable[Result]]) -> Result:
+        """Run ``work`` with the client, within ``seconds_max`` from now.
+
+        Raises ``Unavailable`` if Valkey does not do it in that time, whatever the reason: away,
+        starting, full, or a replica now. A command may have been carried out all the same.
+        """
+        try:
+            async with asyncio.timeout(self._seconds_max):
+                return await work(self._client)
+        except (RedisError, OSError, TimeoutError) as error:
+            # No text: it can hold keys and values.
+            _LOG.warning("valkey unavailable", error=type(error).__name__)
+            raise Unavailable from error
+
+    async def ping(self) -> bool:
+        """Whether Valkey answers now. Raises ``Unavailable`` if it does not."""
+        return await self.run(_ping)
+
+
+@asynccontextmanager
+async def open_valkey(
+    url: Secret, *, client_name: str, connections_max: int = 16, seconds_max: float = 1.0
+) -> AsyncIterator[Valkey]:
+    """A client for ``url`` (``redis://user:password@host:port/0``).
+
+    Connects when used, and again after outages. Nothing is repeated here: whether a command that
+    got no answer may be sent again is known to whoever sent it.
+    """
+    pool = BlockingConnectionPool.from_url(
+        url.reveal(),
+        max_connections=connections_max,
+        timeout=seconds_max,
+        socket_connect_timeout=seconds_max,
+        socket_timeout=seconds_max,
+        # A connection that lay idle for longer proves itself before it is used.
+        health_check_interval=10,
+        retry=Retry(NoBackoff(), 0),
+        # RESP2: one answer per command and nothing unasked in between.
+        protocol=2,
+        decode_responses=True,
+        client_name=client_name,
+    )
+    client = Redis(connection_pool=pool)
+    try:
+        yield Valkey(client, seconds_max=seconds_max)
+    finally:
+        await client.aclose()
+        await pool.disconnect()
+
+
+async def _ping(client: Redis) -> bool:
+    return bool(await client.ping())
