@@ -180,4 +180,4 @@ async def list_entries(
         _SELECT_ENTRIES,
         {"wallet_id": wallet_id, "after_number": after_number, "count_max": count_max},
     )
-    return [Entry(*row[:7], TransferKind(row[7])) for row in result]
+    return [Entry(*row[:7], TransferKind(row[7])) for row in result.all()]

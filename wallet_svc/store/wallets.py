@@ -103,7 +103,7 @@ async def insert_wallets(connection: AsyncConnection, wallets: Sequence[NewWalle
 async def wallets_of_owner(connection: AsyncConnection, owner_id: str) -> list[Wallet]:
     """All wallets of an owner, by currency code."""
     result = await connection.execute(_SELECT_BY_OWNER, {"owner_id": owner_id})
-    return [_wallet(*row) for row in result]
+    return [_wallet(*row) for row in result.all()]
 
 
 async def wallet_of_owner(
@@ -174,7 +174,7 @@ async def resolve_wallet_ids(
     """What those references mean whose text is a wallet's id; unknown ones are left out."""
     ids = {reference.text for reference in references}
     result = await connection.execute(_RESOLVE_WALLET_IDS, {"ids": text_array(list(ids))})
-    found = {row[_OWNER_WIDTH]: _meaning(row) for row in result}
+    found = {row[_OWNER_WIDTH]: _meaning(row) for row in result.all()}
     meanings = {}
     for reference in references:
         if meaning := found.get(reference.text):
@@ -196,7 +196,7 @@ async def _resolved(
             "currency_codes": text_array([reference.currency_code for reference in references]),
         },
     )
-    return {Reference(row[0], row[1]): _meaning(row[2:]) for row in result}
+    return {Reference(row[0], row[1]): _meaning(row[2:]) for row in result.all()}
 
 
 def _meaning(row: Sequence[Any]) -> Meaning:
@@ -208,7 +208,7 @@ async def _many(
     connection: AsyncConnection, statement: Select[Any], ids: Collection[str]
 ) -> dict[str, Wallet]:
     result = await connection.execute(statement, {"ids": text_array(list(ids))})
-    return {row[0]: _wallet(*row) for row in result}
+    return {row[0]: _wallet(*row) for row in result.all()}
 
 
 def _wallet(
