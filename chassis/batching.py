@@ -15,7 +15,7 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeGuard, TypeVar
 
 from chassis.errors import DeadlineExceeded, OutcomeUnknown, Overloaded, ServiceError, Unavailable
 from chassis.logs import get_logger
@@ -24,6 +24,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _log = get_logger(__name__)
+
+
+_OUTAGES = {Overloaded.reason, DeadlineExceeded.reason}
+
+
+def is_outage(error: BaseException) -> TypeGuard[ServiceError]:
+    """Whether the error tells of a dependency that is away or too busy, not of what was asked.
+
+    Errors of other processes arrive as plain ``ServiceError`` objects, so the reason counts too.
+    """
+    return isinstance(error, Unavailable) or (
+        isinstance(error, ServiceError) and error.reason in _OUTAGES
+    )
 
 
 class BatchContractError(RuntimeError):
@@ -37,7 +50,7 @@ async def isolate(
     """Process a batch so that no item can fail its neighbours; one outcome per item, in order.
 
     ``process`` answers each item with a result or a ``ServiceError``. If it raises instead, then
-    - ``Unavailable``, ``Overloaded`` and ``DeadlineExceeded`` say something about a
+    - an outage (``Unavailable``, ``Overloaded``, ``DeadlineExceeded``) says something about a
       dependency, not about an item: it is the outcome of every item of this batch;
     - anything else is taken for the work of one poisoned item: the batch is halved until that item
       stands alone with its error (INTERNAL, and logged, if it was not a ``ServiceError``).
@@ -51,7 +64,7 @@ async def isolate(
     try:
         outcomes = await process(items)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not hit the neighbours
-        if isinstance(error, Unavailable | Overloaded | DeadlineExceeded):
+        if is_outage(error):
             return [error] * len(items)
         if len(items) == 1:
             return [error if isinstance(error, ServiceError) else _internal(error)]
@@ -172,6 +185,5 @@ class Batcher(Generic[Item, Result]):
                 continue
             if isinstance(outcome, Exception):
                 answer.set_exception(outcome)
-                answer.exception()  # seen: no warning if the submitter is cancelled right now
             else:
                 answer.set_result(outcome)

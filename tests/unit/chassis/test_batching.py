@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from chassis.batching import BatchContractError, Batcher, isolate
-from chassis.errors import OutcomeUnknown, Overloaded, ServiceError, Unavailable
+from chassis.errors import (
+    DeadlineExceeded,
+    OutcomeUnknown,
+    Overloaded,
+    ServiceError,
+    Unavailable,
+    from_item_error,
+    to_item_error,
+)
 
 Outcomes = Sequence[int | ServiceError]
 Process = Callable[[Sequence[int]], Awaitable[Outcomes]]
@@ -96,13 +104,35 @@ async def test_isolate_gives_every_item_its_own_outcome(kinds: list[str]) -> Non
         assert len(calls) == (1 if kinds else 0)
 
 
-async def test_isolate_does_not_halve_when_a_dependency_is_away() -> None:
+def remote(error: ServiceError) -> ServiceError:
+    """The error as it arrives from another process."""
+    return from_item_error(to_item_error(error))
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        Unavailable(),
+        OutcomeUnknown(),
+        Overloaded(),
+        DeadlineExceeded(),
+        remote(Unavailable()),
+        remote(OutcomeUnknown()),
+        remote(Overloaded()),
+        remote(DeadlineExceeded()),
+    ],
+    ids=repr,
+)
+async def test_isolate_does_not_halve_during_an_outage(outage: ServiceError) -> None:
     """Goal: an outage costs one call, not 2n - 1, and hits every item of the batch alike."""
-    calls: list[list[int]] = []
-    process = process_with(refused=set(), poisoned=set(), away={3}, calls=calls)
-    outcomes = await isolate(range(8), process)
-    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 8
-    assert calls == [list(range(8))]
+    calls: list[int] = []
+
+    async def process(items: Sequence[int]) -> Outcomes:
+        calls.append(len(items))
+        raise outage
+
+    assert await isolate(range(8), process) == [outage] * 8
+    assert calls == [8]
 
 
 async def test_isolate_keeps_the_cause_of_an_unexpected_error(
