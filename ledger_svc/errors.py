@@ -26,3 +26,14 @@ class AccountCurrencyMismatch(ServiceError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACCOUNT_CURRENCY_MISMATCH"
+
+
+class BookingRefused(ServiceError):
+    """The database refused this booking for what is in it: a constraint, a total out of range."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "BOOKING_REFUSED"
+
+
+REFUSALS = (PaymentBookedDifferently, AccountCurrencyMismatch, BookingRefused)
+"""What is wrong with a booking itself: a repeat would be refused again."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from ledger_svc.model import Booking, fault_of
+from ledger_svc.model import Booking, fault_of, is_id
 from qrpay.payment.v1 import payment_queue_pb2
 
 
@@ -48,7 +48,10 @@ def read_message(data: bytes) -> Reading:
     for result in batch.results:
         task = result.task
         if result.failure_code:
-            reading.failed_payment_ids.append(task.payment_id)
+            if is_id(task.payment_id):
+                reading.failed_payment_ids.append(task.payment_id)
+            else:
+                reading.refused.append(RefusedResult(task.payment_id, "payment_id"))
             continue
         booking = _booking(result, task)
         if fault := fault_of(booking):

@@ -37,6 +37,11 @@ class TrialBalanceLine(NamedTuple):
     account_count: int
 
 
+def is_id(text: str) -> bool:
+    """Whether the journal can hold this text as an id: three letters, an underscore, a name."""
+    return _ID.fullmatch(text) is not None
+
+
 def fault_of(booking: Booking) -> str | None:
     """The first field that cannot be booked; None if all can.
 

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.database import Database
-from chassis.errors import ServiceError
+from chassis.database import Database, sqlstate
+from chassis.errors import ServiceError, Unavailable
 from chassis.ids import IdMaker
+from chassis.logs import get_logger
 from ledger_svc import store
 from ledger_svc.errors import (
     AccountCurrencyMismatch,
+    BookingRefused,
     PaymentBookedDifferently,
     TransactionNotFound,
 )
 from ledger_svc.model import Booking, TrialBalanceLine, differences
 from ledger_svc.store import Account, Transaction
+
+_LOG = get_logger(__name__)
+
+_REFUSAL_CLASSES = {"21", "22", "23"}
+"""Classes of SQLSTATE that speak of the data: cardinality, data exception, integrity."""
 
 
 class Outcome(Enum):
@@ -35,8 +43,9 @@ async def post_bookings(
 
     Safe to repeat and to run anywhere at the same time. ``PaymentBookedDifferently`` is the outcome
     of a payment that is booked with other content. Raises, with nothing stored,
-    ``AccountCurrencyMismatch`` if a booking names an account of another currency, and what
-    ``Database.transaction`` raises.
+    ``AccountCurrencyMismatch`` if a booking names an account of another currency,
+    ``BookingRefused`` if one breaks a rule of the database, ``Unavailable`` if the database cannot
+    do its work, ``OutcomeUnknown`` if a repeat has to tell what is stored.
     """
     transaction_ids = [ids.make("txn") for _ in bookings]
 
@@ -59,7 +68,15 @@ async def post_bookings(
                 outcomes[place] = _compare(booking, there[booking.payment_id])
         return outcomes
 
-    return await database.transaction(work)
+    try:
+        return await database.transaction(work)
+    except DBAPIError as error:
+        if (sqlstate(error) or "")[:2] in _REFUSAL_CLASSES:
+            raise BookingRefused from error
+        # A full disk, a missing right, a server that became a standby: none of it is the fault of a
+        # payment, and none of it may make us give one up.
+        _LOG.error("database cannot post", sqlstate=sqlstate(error))
+        raise Unavailable from error
 
 
 async def booked_payments(database: Database, payment_ids: Sequence[str]) -> set[str]:

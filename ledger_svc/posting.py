@@ -1,0 +1,143 @@
+"""Posting: the results of the queue into the journal, many at a time.
+
+Every step may be repeated: a payment is booked once, so redelivery, a crash before the
+acknowledgement and two replicas with the same message cost a little time and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+
+from opentelemetry import trace
+
+from chassis.batching import isolate
+from chassis.clock import Clock
+from chassis.database import Database
+from chassis.errors import ServiceError
+from chassis.ids import IdMaker
+from chassis.logs import get_logger
+from chassis.telemetry import context_of
+from ledger_svc.errors import REFUSALS
+from ledger_svc.messages import MalformedMessage, Reading, read_message
+from ledger_svc.model import Booking
+from ledger_svc.operations import Outcome, booked_payments, post_bookings
+
+_LOG = get_logger(__name__)
+_TRACER = trace.get_tracer("qrpay.ledger")
+
+
+class Verdict(Enum):
+    """What is to become of a message."""
+
+    DONE = "done"
+    """All of it is in the journal or has no place there: acknowledge it."""
+    REFUSED = "refused"
+    """Something in it can never be booked, and that was logged as an error: do not repeat it."""
+    LATER = "later"
+    """A defect of ours kept something in it from being booked: repeat it after a while."""
+
+
+class Posting:
+    """Books the payments that messages tell of."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        ids: IdMaker,
+        clock: Clock,
+        results_per_transaction_max: int,
+    ) -> None:
+        self._database = database
+        self._ids = ids
+        self._clock = clock
+        self._size_max = results_per_transaction_max
+
+    async def handle(self, messages: Sequence[bytes]) -> list[Verdict]:
+        """Book what these messages say; one verdict per message, in order.
+
+        A result that is malformed, contradicts the journal or is refused by the database keeps no
+        other from being booked. Raises ``Unavailable`` while the database cannot do its work: part
+        of the messages may be booked, and all have to be handled again.
+        """
+        readings = [_read(message) for message in messages]
+        bookings = [item for reading in readings if reading for item in reading.bookings]
+        begun = self._clock.now()
+        verdicts: dict[str, Verdict] = {}
+        for start in range(0, len(bookings), self._size_max):
+            verdicts |= await self._book(bookings[start : start + self._size_max])
+        _trace(readings, begun)
+        verdicts |= await self._contradictions(readings)
+        return [_verdict(reading, verdicts) for reading in readings]
+
+    async def _book(self, bookings: Sequence[Booking]) -> dict[str, Verdict]:
+        """Book payments; answer the verdict on those that could not be."""
+
+        async def post(items: Sequence[Booking]) -> Sequence[Outcome | ServiceError]:
+            return await post_bookings(self._database, items, ids=self._ids)
+
+        verdicts = {}
+        for booking, outcome in zip(bookings, await isolate(bookings, post), strict=True):
+            if not isinstance(outcome, ServiceError):
+                continue
+            if outcome.retryable:
+                raise outcome
+            _LOG.error(
+                "payment not booked",
+                payment_id=booking.payment_id,
+                reason=outcome.reason,
+                fields=outcome.metadata.get("fields"),
+            )
+            is_final = isinstance(outcome, REFUSALS)
+            verdicts[booking.payment_id] = Verdict.REFUSED if is_final else Verdict.LATER
+        return verdicts
+
+    async def _contradictions(self, readings: Sequence[Reading | None]) -> dict[str, Verdict]:
+        """The verdict on payments that failed, as we are told now, but are booked."""
+        failed = [item for reading in readings if reading for item in reading.failed_payment_ids]
+        if not failed:
+            return {}
+        contradictions = await booked_payments(self._database, failed)
+        for payment_id in sorted(contradictions):
+            _LOG.error("failed payment is booked", payment_id=payment_id)
+        return dict.fromkeys(contradictions, Verdict.REFUSED)
+
+
+def _read(message: bytes) -> Reading | None:
+    try:
+        reading = read_message(message)
+    except MalformedMessage as error:
+        _LOG.error("malformed message", fault=str(error), size_bytes=len(message))
+        return None
+    for payment_id, field in reading.refused:
+        _LOG.error(
+            "malformed result", payment_id=payment_id, field=field, batch_id=reading.batch_id
+        )
+    return reading
+
+
+def _verdict(reading: Reading | None, verdicts: Mapping[str, Verdict]) -> Verdict:
+    if reading is None:
+        return Verdict.REFUSED
+    found = {Verdict.REFUSED} if reading.refused else set()
+    if verdicts:  # hardly ever: otherwise nobody has to look at each payment
+        payment_ids = [*(item.payment_id for item in reading.bookings), *reading.failed_payment_ids]
+        found |= {verdicts[item] for item in payment_ids if item in verdicts}
+    # What may still be booked must not be given up for what cannot.
+    return next((item for item in (Verdict.LATER, Verdict.REFUSED) if item in found), Verdict.DONE)
+
+
+def _trace(readings: Sequence[Reading | None], begun: datetime) -> None:
+    """Show the posting in the trace of each payment that is traced."""
+    for reading in filter(None, readings):
+        for booking, traceparent in zip(reading.bookings, reading.traceparents, strict=True):
+            if traceparent:
+                _TRACER.start_span(
+                    "post payment",
+                    context=context_of(traceparent),
+                    kind=trace.SpanKind.CONSUMER,
+                    attributes={"qrpay.payment_id": booking.payment_id},
+                    start_time=int(begun.timestamp() * 1e9),
+                ).end()

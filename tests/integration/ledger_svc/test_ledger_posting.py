@@ -1,0 +1,215 @@
+"""Messages into the journal: what is booked, and the verdict on each message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from chassis.clock import SystemClock
+from chassis.database import Database, open_database
+from chassis.errors import Unavailable
+from chassis.ids import IdMaker
+from ledger_svc import operations
+from ledger_svc.model import Booking
+from ledger_svc.posting import Posting, Verdict
+from ledger_svc.store import Account
+from qrpay.payment.v1.payment_queue_pb2 import ResultBatch, TransferResult, TransferTask
+from qrpay.type.v1.failure_code_pb2 import FAILURE_CODE_WALLET_CLOSED
+from qrpay.type.v1.money_pb2 import Money
+
+DONE, REFUSED, LATER = Verdict.DONE, Verdict.REFUSED, Verdict.LATER
+
+
+def message(*bookings: Booking, failed: Sequence[str] = ()) -> bytes:
+    """A message of the results queue."""
+    batch = ResultBatch(batch_id="bat_1")
+    for booking in bookings:
+        result = batch.results.add(
+            task=TransferTask(
+                payment_id=booking.payment_id,
+                debit_wallet_id=booking.debit_account_id,
+                credit_wallet_id=booking.credit_account_id,
+                money=Money(currency_code=booking.currency_code, amount_minor=booking.amount_minor),
+                kind=booking.kind,  # type: ignore[arg-type]
+            )
+        )
+        result.execute_time.FromMicroseconds(booking.effective_microseconds)
+    for payment_id in failed:
+        batch.results.append(
+            TransferResult(
+                task=TransferTask(payment_id=payment_id), failure_code=FAILURE_CODE_WALLET_CLOSED
+            )
+        )
+    return batch.SerializeToString()
+
+
+@pytest.fixture
+def posting(database: Database, ids: IdMaker) -> Posting:
+    """Posts at most 100 results in a transaction, to see more than one."""
+    return make_posting(database, ids)
+
+
+def make_posting(database: Database, ids: IdMaker) -> Posting:
+    """A poster on this database."""
+    return Posting(database=database, ids=ids, clock=SystemClock(), results_per_transaction_max=100)
+
+
+async def test_messages_are_posted_together(
+    posting: Posting, database: Database, make_booking: Any, auditor: Any
+) -> None:
+    """All payments of all messages are booked, across the borders of messages and transactions."""
+    messages = [message(*(make_booking() for _ in range(size))) for size in (1, 150, 256, 3)]
+    assert await posting.handle(messages) == [DONE] * 4
+    assert await operations.batch_get_accounts(database, ["wal_bob"]) == [
+        Account("wal_bob", "USD", 0, 410_000)
+    ]
+    assert await auditor.faults() == []
+
+
+async def test_redelivered_messages_post_once(
+    posting: Posting, make_booking: Any, auditor: Any
+) -> None:
+    """The same messages again, alone and mixed with new ones, change nothing but what is new."""
+    first, second = message(make_booking(), make_booking()), message(make_booking())
+    assert await posting.handle([first]) == [DONE]
+    assert await posting.handle([first, first]) == [DONE, DONE]
+    assert await posting.handle([second, first]) == [DONE, DONE]
+    assert len(await auditor.booked()) == 3
+    assert await auditor.faults() == []
+
+
+async def test_two_consumers_at_once(
+    database: Database, ids: IdMaker, make_booking: Any, auditor: Any
+) -> None:
+    """Two replicas with the same messages at the same time book every payment once, no error."""
+    messages = [message(*(make_booking() for _ in range(100))) for _ in range(6)]
+    one, other = make_posting(database, ids), make_posting(database, ids)
+    verdicts = await asyncio.gather(one.handle(messages), other.handle(messages[::-1]))
+    assert list(verdicts) == [[DONE] * 6, [DONE] * 6]
+    assert len(await auditor.booked()) == 600
+    assert await auditor.faults() == []
+
+
+async def test_failed_results_post_nothing(
+    posting: Posting, make_booking: Any, auditor: Any
+) -> None:
+    """A payment whose money did not move is not in the journal, and is no error."""
+    with capture_logs() as logs:
+        assert await posting.handle([message(failed=["pay_1", "pay_2"])]) == [DONE]
+    assert await posting.handle([message(make_booking(), failed=["pay_1"])]) == [DONE]
+    assert logs == []
+    assert len(await auditor.booked()) == 1
+
+
+async def test_a_malformed_message_does_not_stop_the_others(
+    posting: Posting, make_booking: Any, auditor: Any
+) -> None:
+    """Garbage, an empty batch and a bad result are refused and told; the rest is booked."""
+    bad = make_booking(amount_minor=-5)
+    messages = [b"garbage", message(make_booking()), b"", message(bad, make_booking())]
+    with capture_logs() as logs:
+        assert await posting.handle(messages) == [REFUSED, DONE, REFUSED, REFUSED]
+    assert len(await auditor.booked()) == 2
+    assert [(log["event"], log["log_level"]) for log in logs] == [
+        ("malformed message", "error"),
+        ("malformed message", "error"),
+        ("malformed result", "error"),
+    ]
+    assert logs[2]["payment_id"] == bad.payment_id
+    assert logs[2]["field"] == "amount_minor"
+
+
+async def test_a_contradicting_repeat_is_told(
+    posting: Posting, make_booking: Any, auditor: Any
+) -> None:
+    """A repeat with other content, and a failure of what is booked: errors in the log, and nothing
+    in the journal."""
+    booking = make_booking()
+    await posting.handle([message(booking)])
+    changed = message(booking._replace(amount_minor=7), make_booking())
+    failed = message(failed=[booking.payment_id])
+    with capture_logs() as logs:
+        assert await posting.handle([changed, failed, message(make_booking())]) == [
+            REFUSED,
+            REFUSED,
+            DONE,
+        ]
+    told = [(log["event"], log["log_level"], log["payment_id"]) for log in logs]
+    assert told == [
+        ("payment not booked", "error", booking.payment_id),
+        ("failed payment is booked", "error", booking.payment_id),
+    ]
+    assert logs[0]["reason"] == "PAYMENT_BOOKED_DIFFERENTLY"
+    assert logs[0]["fields"] == "amount_minor"
+    assert len(await auditor.booked()) == 3
+    assert await auditor.faults() == []
+
+
+async def test_what_the_database_refuses_stands_alone(
+    posting: Posting, make_booking: Any, auditor: Any
+) -> None:
+    """An account in another currency and a total out of range are refused, and told; their
+    neighbours in the same transaction are booked."""
+    foreign, huge = make_booking(currency_code="EUR"), make_booking(amount_minor=2**63 - 1)
+    assert await posting.handle([message(make_booking())]) == [DONE]
+    with capture_logs() as logs:
+        verdicts = await posting.handle(
+            [message(make_booking(), foreign), message(huge), message(make_booking())]
+        )
+    assert verdicts == [REFUSED, REFUSED, DONE]
+    assert {log["payment_id"]: log["reason"] for log in logs} == {
+        foreign.payment_id: "ACCOUNT_CURRENCY_MISMATCH",
+        huge.payment_id: "BOOKING_REFUSED",
+    }
+    assert len(await auditor.booked()) == 3
+    assert await auditor.faults() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        b"REVOKE INSERT ON journal_transactions FROM ledger_svc",
+        b"ALTER TABLE accounts RENAME TO elsewhere",
+        b"ALTER ROLE ledger_svc IN DATABASE {} SET default_transaction_read_only = on",
+    ],
+)
+async def test_a_database_that_cannot_post_refuses_no_payment(
+    ledger_database: Any, ids: IdMaker, make_booking: Any, auditor: Any, statement: bytes
+) -> None:
+    """A missing right or table, a server that became read-only: nothing is wrong with the payments,
+    so none is given up."""
+    await auditor.change(statement.replace(b"{}", ledger_database.name.encode()))
+    async with open_database(ledger_database.url, application_name="test") as database:
+        with pytest.raises(Unavailable):
+            await make_posting(database, ids).handle([message(make_booking(), make_booking())])
+
+
+async def test_a_defect_keeps_only_its_own_message(
+    database: Database, make_booking: Any, auditor: Any
+) -> None:
+    """An error that nobody thought of is neither acknowledged nor given up, and the other messages
+    are booked."""
+
+    class BrokenIds(IdMaker):
+        """Fails whenever it is the turn of the second of three payments: third of all in the batch
+        of three, sixth in the half with two, seventh alone."""
+
+        made = 0
+
+        def make(self, prefix: str) -> str:
+            """A real id, or a defect."""
+            self.made += 1
+            if self.made in {3, 6, 7}:
+                raise RuntimeError("a defect")
+            return super().make(prefix)
+
+    posting = make_posting(database, BrokenIds(clock=SystemClock()))
+    with capture_logs() as logs:
+        verdicts = await posting.handle([message(make_booking()) for _ in range(3)])
+    assert verdicts == [DONE, LATER, DONE]
+    assert "payment not booked" in {log["event"] for log in logs}
+    assert len(await auditor.booked()) == 2
