@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -92,9 +93,8 @@ async def start_child(command: Command) -> Child:
 
     Must be called from the main thread: the kernel's death signal follows the thread that forked.
     """
-    _turn_over(command.log_file)
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    with command.log_file.open("ab") as log:
+    with open_log(command.log_file) as log:
         process = await asyncio.create_subprocess_exec(
             *launch_arguments(
                 command.arguments, privilege=command.privilege, death_signal=command.stop_signal
@@ -109,11 +109,13 @@ async def start_child(command: Command) -> Child:
     return Child(command=command, process=process)
 
 
-def _turn_over(log_file: Path) -> None:
+def open_log(log_file: Path) -> BinaryIO:
+    """Open a log to append to it; one that has grown too long is set aside first."""
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         if log_file.stat().st_size > LOG_SIZE_MAX_BYTES:
             log_file.replace(log_file.with_name(log_file.name + ".1"))
+    return log_file.open("ab")
 
 
 def last_lines(log_file: Path, *, count: int = 15) -> str:

@@ -8,6 +8,8 @@ the wanted state. A service has two roles: `<service>_owner` owns the database a
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import LiteralString
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -84,7 +86,7 @@ async def provision_roles(
         verb = "ALTER" if await _exists(connection, "pg_roles", "rolname", role) else "CREATE"
         await _execute(
             connection,
-            verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}",
+            verb + " ROLE {} LOGIN PASSWORD {}",
             sql.Identifier(role),
             sql.Literal(verifier),
         )
@@ -139,3 +141,12 @@ async def _execute(
 ) -> psycopg.AsyncCursor[tuple[object, ...]]:
     # Names and passwords in DDL cannot be parameters; psycopg quotes them.
     return await connection.execute(sql.SQL(statement).format(*parts))
+
+
+def migrations_directory(service: str) -> Path:
+    """Where the SQL files of a service are. Raises StackError if the service is not installed."""
+    # find_spec looks, and runs nothing of the service.
+    specification = find_spec(f"{service}_svc")
+    if specification is None or not specification.submodule_search_locations:
+        raise StackError(f"{service}_svc is not installed")
+    return Path(specification.submodule_search_locations[0]) / "migrations"

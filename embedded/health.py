@@ -1,0 +1,48 @@
+"""Questions to our own processes: gRPC health over mTLS, and the gateway's /readyz."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from chassis.tls import IDENTITY_SUFFIX, TlsFiles, channel_credentials
+from embedded.errors import NotReady
+from embedded.ports import LOOPBACK
+
+_TIMEOUT_SECONDS = 2.0
+
+
+async def check_grpc(*, port: int, identity: str, service: str, tls: TlsFiles) -> None:
+    """Ask a process of the mesh, which must be `identity`, whether a service can do its work.
+
+    `service` is the full name from the contract. Raises NotReady.
+    """
+    options = [("grpc.ssl_target_name_override", identity + IDENTITY_SUFFIX)]
+    async with grpc.aio.secure_channel(
+        f"{LOOPBACK}:{port}", channel_credentials(tls), options=options
+    ) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)  # its type stubs name no methods
+        request = health_pb2.HealthCheckRequest(service=service)
+        try:
+            response = await stub.Check(request, timeout=_TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise NotReady(f"{identity}: {error.code().name} {error.details()}") from error
+    if response.status != health_pb2.HealthCheckResponse.SERVING:
+        raise NotReady(f"{identity}: it runs, and waits for something that it needs")
+
+
+async def check_http(*, port: int, path: str) -> None:
+    """GET a path; ready means 200. Raises NotReady, OSError."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    try:
+        request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
+        await writer.drain()
+        status_line = (await reader.readline()).decode(errors="replace").strip()
+    finally:
+        writer.close()
+    if status_line.split(" ")[1:2] != ["200"]:
+        raise NotReady(f"{path} answers {status_line or 'nothing'}")

@@ -1,0 +1,148 @@
+"""The five processes of qrpay: how each is started, what it is told, how its health is asked."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Mapping
+
+from embedded.certificates import tls_files
+from embedded.child import Check, Command
+from embedded.health import check_grpc, check_http
+from embedded.layout import Layout
+from embedded.passwords import remembered_password, write_private
+from embedded.ports import LOOPBACK
+from embedded.servers import Servers
+from embedded.supervisor import Program
+from embedded.tokens import AUDIENCE, ISSUER, jwks_file
+
+MODULES = {
+    "wallet": "wallet_svc",
+    "barcode": "barcode_svc",
+    "ledger": "ledger_svc",
+    "payment": "payment_svc",
+    "gateway": "gateway",
+}
+"""What `python -m` runs, by process."""
+
+RPC_SERVICES = {
+    "wallet": "qrpay.wallet.v1.WalletService",
+    "barcode": "qrpay.barcode.v1.BarcodeService",
+    "ledger": "qrpay.ledger.v1.LedgerService",
+    "payment": "qrpay.payment.v1.PaymentService",
+}
+"""Whose health says that a process can do its work; the gateway has /readyz."""
+
+_DRAIN_SECONDS = 5
+_PASSED_ON = ("LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG")
+
+
+def make_check(layout: Layout, name: str, port: int) -> Check:
+    """The question that tells whether a process works."""
+    if name == "gateway":
+        return functools.partial(check_http, port=port, path="/readyz")
+    return functools.partial(
+        check_grpc,
+        port=port,
+        identity=name,
+        service=RPC_SERVICES[name],
+        tls=tls_files(layout.certificates, "operator"),
+    )
+
+
+def make_programs(
+    *,
+    layout: Layout,
+    ports: Mapping[str, int],
+    servers: Servers,
+    environment: Mapping[str, str],
+) -> list[Program]:
+    """All five, ready to be started in any order: each waits for those it needs.
+
+    `environment` is the user's: `QRPAY_<PROCESS>_<SETTING>` sets one setting of one process, for
+    example QRPAY_GATEWAY_LOG_REQUESTS=true.
+    """
+    settings = _settings(layout, ports, servers)
+    common = {name: environment[name] for name in _PASSED_ON if name in environment}
+    programs = []
+    for name, module in MODULES.items():
+        chosen = {**common, **_tls(layout, name), **settings[name], **_overrides(name, environment)}
+        command = Command(
+            name=name,
+            # -P: the working directory is no place to import from.
+            arguments=(sys.executable, "-P", "-m", module),
+            log_file=layout.log_file(name),
+            directory=layout.root,
+            environment=chosen,
+            stop_seconds=2.0 * _DRAIN_SECONDS,
+        )
+        check = make_check(layout, name, ports[name])
+        programs.append(Program(command=command, kind="process", check=check, port=ports[name]))
+    return programs
+
+
+def _settings(
+    layout: Layout, ports: Mapping[str, int], servers: Servers
+) -> dict[str, dict[str, str]]:
+    """What each process is told besides its certificate; secrets as the names of files."""
+
+    def secret(variable: str, file: str, value: str) -> dict[str, str]:
+        write_private(layout.secret_file(file), value + "\n")
+        return {f"{variable}_FILE": str(layout.secret_file(file))}
+
+    def listen(name: str) -> dict[str, str]:
+        return {"GRPC_LISTEN": f"{LOOPBACK}:{ports[name]}", "DRAIN_SECONDS": str(_DRAIN_SECONDS)}
+
+    def database(name: str) -> dict[str, str]:
+        return secret("DATABASE_URL", f"{name}.database-url", servers.database_urls[name])
+
+    def queue(name: str) -> dict[str, str]:
+        return secret("NATS_URL", f"{name}.nats-url", servers.nats_urls[name])
+
+    def targets(*names: str) -> dict[str, str]:
+        return {f"{name.upper()}_TARGET": f"{LOOPBACK}:{ports[name]}" for name in names}
+
+    code_key = remembered_password(layout.secret_file("code-hmac.key"))
+    return {
+        "wallet": {**listen("wallet"), **database("wallet")},
+        "barcode": {
+            **listen("barcode"),
+            **database("barcode"),
+            **secret("VALKEY_URL", "barcode.valkey-url", servers.valkey_url),
+            **secret("CODE_HMAC_KEY", "code-hmac.key", code_key),
+        },
+        "ledger": {**listen("ledger"), **database("ledger"), **queue("ledger")},
+        "payment": {
+            **listen("payment"),
+            **database("payment"),
+            **queue("payment"),
+            **targets("wallet", "barcode"),
+        },
+        "gateway": {
+            "HTTP_LISTEN": f"{LOOPBACK}:{ports['gateway']}",
+            "DRAIN_SECONDS": str(_DRAIN_SECONDS),
+            **queue("gateway"),
+            **targets("wallet", "payment", "barcode"),
+            "JWKS_FILE": str(jwks_file(layout.tokens)),
+            "TOKEN_ISSUER": ISSUER,
+            "TOKEN_AUDIENCE": AUDIENCE,
+        },
+    }
+
+
+def _tls(layout: Layout, name: str) -> dict[str, str]:
+    files = tls_files(layout.certificates, name)
+    return {
+        "TLS_CERT_FILE": str(files.cert_file),
+        "TLS_KEY_FILE": str(files.key_file),
+        "TLS_CA_FILE": str(files.ca_file),
+    }
+
+
+def _overrides(name: str, environment: Mapping[str, str]) -> dict[str, str]:
+    prefix = f"QRPAY_{name.upper()}_"
+    return {
+        variable.removeprefix(prefix): value
+        for variable, value in environment.items()
+        if variable.startswith(prefix)
+    }
