@@ -1,0 +1,172 @@
+"""Rules about merchants and what their codes ask for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barcode_svc import emvco, model
+from barcode_svc.errors import AmountOutOfRange, CurrencyMismatch, MerchantNotFound, QrInvalid
+from barcode_svc.model import Merchant, RequestedAmount
+from chassis.errors import InvalidArgument
+
+CAFE = Merchant(
+    id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
+    name="Cafe Aurora",
+    city="Lisbon",
+    category_code="5814",
+    country_code="PT",
+    currency_code="EUR",
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", ""),
+        ("id", "usr_01JD3Q9V7N8R4T2W6X0YZABCDE"),
+        ("id", "mer_"),
+        ("id", "mer_a b"),
+        ("id", "mer_" + "x" * 61),
+        ("id", "mer_a\n"),
+        ("name", ""),
+        ("name", " "),
+        ("name", " Cafe"),
+        ("name", "x" * 26),
+        ("name", "Café"),
+        ("name", "a\x00b"),
+        ("city", ""),
+        ("city", "x" * 16),
+        ("city", "Porto "),
+        ("category_code", "581"),
+        ("category_code", "58144"),
+        ("category_code", "581\uff14"),
+        ("country_code", "pt"),
+        ("country_code", "PRT"),
+        ("country_code", ""),
+        ("currency_code", "EURO"),
+        ("currency_code", "eur"),
+        ("currency_code", "XXX"),
+        ("currency_code", ""),
+    ],
+)
+def test_a_broken_rule_names_its_field(field: str, value: str) -> None:
+    """Goal: every field of a merchant is checked, and the caller is told which one was wrong."""
+    with pytest.raises(InvalidArgument) as refusal:
+        model.check_merchant(dataclasses.replace(CAFE, **{field: value}))
+    assert [violation.field for violation in refusal.value.violations] == [f"merchant.{field}"]
+
+
+def test_all_broken_rules_are_told_at_once() -> None:
+    """Goal: one answer is enough to correct the request."""
+    with pytest.raises(InvalidArgument) as refusal:
+        model.check_merchant(Merchant(**dict.fromkeys(dataclasses.asdict(CAFE), "")))
+    assert len(refusal.value.violations) == 6
+
+
+@pytest.mark.parametrize(
+    "merchant_id", ["mer_cafe", "mer_01JD3Q9V7N8R4T2W6X0YZABCDE", "mer_" + "x" * 60]
+)
+def test_the_bounds_are_inclusive(merchant_id: str) -> None:
+    """Goal: the longest texts that the contract promises are taken."""
+    model.check_merchant(dataclasses.replace(CAFE, id=merchant_id, name="x" * 25, city="y" * 15))
+
+
+label = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1)
+
+
+@given(name=label, city=label, reference=label, amount_minor=st.integers(1, 10**12 - 1))
+def test_what_is_accepted_can_be_printed_and_read(
+    name: str, city: str, reference: str, amount_minor: int
+) -> None:
+    """Goal: no merchant can be registered, and no reference accepted, that a code cannot carry."""
+    merchant = dataclasses.replace(CAFE, id="mer_" + "x" * 60, name=name[:25], city=city[:15])
+    try:
+        model.check_merchant(merchant)
+        model.check_reference(reference[:25])
+    except InvalidArgument:
+        assert any(text != text.strip() for text in (name[:25], city[:15], reference[:25]))
+        return
+    qr = model.qr_of(
+        merchant,
+        requested=RequestedAmount(currency_code="", amount_minor=amount_minor),
+        reference=reference[:25],
+    )
+    request = model.payment_request(emvco.read(emvco.write(qr)), merchant)
+    assert request.merchant == merchant
+    assert (request.amount_minor, request.reference) == (amount_minor, reference[:25])
+
+
+def test_a_code_without_amount_is_static() -> None:
+    """Goal: a sticker says so, also with a reference; a till's code says that it is not one."""
+    assert model.qr_of(CAFE, requested=None, reference="").static
+    assert model.qr_of(CAFE, requested=None, reference="Table 7").static
+    requested = RequestedAmount(currency_code="EUR", amount_minor=1)
+    assert not model.qr_of(CAFE, requested=requested, reference="").static
+
+
+@pytest.mark.parametrize("amount_minor", [-1, 0, 10**12, 2**63 - 1, -(2**63)])
+def test_an_amount_that_no_code_can_carry_is_refused(amount_minor: int) -> None:
+    """Goal: the bounds are kept and told, whatever an int64 can hold."""
+    with pytest.raises(AmountOutOfRange) as refusal:
+        model.qr_of(
+            CAFE,
+            requested=RequestedAmount(currency_code="EUR", amount_minor=amount_minor),
+            reference="",
+        )
+    assert refusal.value.metadata == {
+        "amount_minor_min": "1",
+        "amount_minor_max": "999999999999",
+    }
+
+
+def test_the_currency_is_the_merchants() -> None:
+    """Goal: an empty currency means the merchant's, and no other is printed."""
+    empty = RequestedAmount(currency_code="", amount_minor=5)
+    assert model.qr_of(CAFE, requested=empty, reference="").currency_code == "EUR"
+    with pytest.raises(CurrencyMismatch) as refusal:
+        model.qr_of(
+            CAFE, requested=RequestedAmount(currency_code="USD", amount_minor=5), reference=""
+        )
+    assert refusal.value.metadata == {"currency_code": "EUR"}
+
+
+@pytest.mark.parametrize("reference", ["x" * 26, " x", "x ", "é", "a\nb"])
+def test_a_reference_that_no_code_can_carry_is_refused(reference: str) -> None:
+    """Goal: references are checked like names."""
+    with pytest.raises(InvalidArgument) as refusal:
+        model.check_reference(reference)
+    assert [violation.field for violation in refusal.value.violations] == ["reference"]
+
+
+def test_what_the_customer_sees_is_the_record() -> None:
+    """Goal: a sticker with our merchant's id and another shop's name shows our merchant's name."""
+    forged = dataclasses.replace(
+        model.qr_of(CAFE, requested=None, reference=""),
+        name="Other Shop",
+        city="Elsewhere",
+        category_code="0000",
+        country_code="XX",
+    )
+    assert model.payment_request(forged, CAFE).merchant == CAFE
+
+
+def test_a_code_in_another_currency_than_its_merchant_is_not_sound() -> None:
+    """Goal: a forged currency cannot make 100 yen out of 100 dinar."""
+    qr = dataclasses.replace(
+        model.qr_of(CAFE, requested=None, reference=""), currency_code="KWD", amount_minor=100
+    )
+    with pytest.raises(QrInvalid):
+        model.payment_request(qr, CAFE)
+    with pytest.raises(MerchantNotFound):
+        model.payment_request(qr, None)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "x" * 201, "é", "a\n", "\x7f"])
+def test_keys_are_made_of_visible_characters(text: str) -> None:
+    """Goal: ids and tokens become keys in Valkey: bounded, and nothing invisible in them."""
+    assert not model.is_key_part(text)
+    assert model.is_key_part("usr_01JD3Q9V7N8R4T2W6X0YZABCDE:key-1")

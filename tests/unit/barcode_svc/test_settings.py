@@ -1,0 +1,67 @@
+"""Settings of the barcode process, and its callers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from barcode_svc.rpc import ALLOWED_CALLERS
+from barcode_svc.settings import BarcodeSettings
+from chassis.settings import SettingsError, load_settings
+from qrpay.barcode.v1 import barcode_pb2
+
+
+def environment(directory: Path, **changes: str) -> dict[str, str]:
+    """What a process needs, and changes to it."""
+    pem = directory / "any.pem"
+    pem.touch()
+    return {
+        "TLS_CERT_FILE": str(pem),
+        "TLS_KEY_FILE": str(pem),
+        "TLS_CA_FILE": str(pem),
+        "DATABASE_URL": "postgresql://barcode_svc:hidden-one@127.0.0.1/barcode",
+        "VALKEY_URL": "redis://barcode:hidden-two@127.0.0.1/0",
+        "CODE_HMAC_KEY": "hidden-three-" + "k" * 32,
+        **changes,
+    }
+
+
+def test_the_defaults_are_enough(tmp_path: Path) -> None:
+    """Goal: three addresses and a key are all that a process must be told."""
+    settings = load_settings(BarcodeSettings, environment(tmp_path))
+    assert settings.limits.ttl_seconds == 60
+    assert settings.pool_low < settings.pool_high
+    assert "hidden" not in repr(settings)
+
+
+def test_the_limits_are_those_that_were_set(tmp_path: Path) -> None:
+    """Goal: every limit reaches the place where it is kept."""
+    changes = {
+        "CODE_TTL_SECONDS": "45",
+        "CODE_EXPIRED_KEEP_SECONDS": "46",
+        "CODE_USED_KEEP_SECONDS": "47",
+        "MISSES_PER_MINUTE_MAX": "48",
+    }
+    limits = load_settings(BarcodeSettings, environment(tmp_path, **changes)).limits
+    assert (limits.ttl_seconds, limits.expired_keep_seconds) == (45, 46)
+    assert (limits.used_keep_seconds, limits.misses_per_window_max) == (47, 48)
+    assert limits.window_seconds == 60
+
+
+def test_a_short_key_and_crossed_marks_are_told_together(tmp_path: Path) -> None:
+    """Goal: the process does not start with a key that could be guessed, nor shows it."""
+    changes = {"CODE_HMAC_KEY": "hidden", "POOL_LOW": "9", "POOL_HIGH": "8"}
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(BarcodeSettings, environment(tmp_path, **changes))
+    assert [fault.split(":")[0] for fault in refusal.value.faults] == ["CODE_HMAC_KEY", "POOL_LOW"]
+    assert "hidden" not in str(refusal.value)
+
+
+def test_every_rpc_says_who_may_call_it() -> None:
+    """Goal: codes are issued for the gateway's customers and used up by payments only."""
+    service = barcode_pb2.DESCRIPTOR.services_by_name["BarcodeService"]
+    assert set(ALLOWED_CALLERS) == set(service.methods_by_name)
+    assert ALLOWED_CALLERS["IssueBarcode"] == {"gateway"}
+    assert ALLOWED_CALLERS["RedeemBarcodes"] == {"payment"}
+    assert ALLOWED_CALLERS["RegisterMerchant"] == {"operator"}
