@@ -1,4 +1,4 @@
-"""One measured run: wrk at the gateway, then the truth from the payments table and the CPU clocks."""
+"""One measured run: wrk at the gateway, then the truth from the payments table and the CPUs."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ async def _drain(database: psycopg.AsyncConnection, start: datetime) -> None:
     """Wait until no payment of this run is pending."""
     try:
         async with asyncio.timeout(_DRAIN_SECONDS_MAX):
-            while await _pending(database, start):
+            while await _pending(database, start):  # noqa: ASYNC110 - the database cannot call us
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError as error:
         raise LoadError("payments of this run are still pending") from error
