@@ -1,6 +1,4 @@
 """`qrpay bench`: how fast the running system is, beside a plain pgbench transfer."""
-machine.
-"""
 
 from __future__ import annotations
 
@@ -156,7 +154,7 @@ async def _populate_through(mesh: Mesh, told: Callable[[int], None]) -> Populati
 
 
 async def _vacuum(state: State) -> None:
-    """Statistics for the planner, as autovacuum would have made them in a system that has lived."""
+    """Statistics for the planner, as autovacuum would make them in a system that has lived."""
     for name in ("wallet", "payment", "ledger"):
         url = _database_url(state, name)
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
