@@ -1,0 +1,127 @@
+"""The outermost layer: every request gets an id, every error an answer, every answer its safety
+headers; and what is worth a log line gets one."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.errors import ServiceError
+from chassis.logs import get_logger
+from gateway.endpoint import ClientGone
+from gateway.problems import Problem, to_problem
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_NO_STORE = (b"cache-control", b"no-store")
+
+_LOG = get_logger(__name__)
+
+
+class Edge:
+    """ASGI middleware around everything else."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        log_requests: bool,
+        slow_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app = app
+        self._log_requests = log_requests
+        self._slow_seconds = slow_seconds
+        self._monotonic = monotonic
+        # Unique by the process's own part and a counter: cheaper than asking for randomness.
+        self._process_part = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send, self._request_id(scope))
+        began = self._monotonic()
+        try:
+            await self._app(scope, receive, exchange.send)
+        except Problem as problem:
+            await exchange.answer(problem)
+        except ServiceError as error:
+            await exchange.answer(to_problem(error))
+        except ClientGone:
+            exchange.status = 499
+        except Exception as error:  # noqa: BLE001 - the last line of defence of every request
+            _LOG.error("request_failed", request_id=exchange.id_text, exc_info=error)
+            await exchange.answer(Problem("internal-error"))
+        self._log(scope, exchange, self._monotonic() - began)
+
+    def _request_id(self, scope: Scope) -> bytes:
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                return bytes(value)
+        return f"req-{self._process_part}-{next(self._numbers):x}".encode()
+
+    def _log(self, scope: Scope, exchange: _Exchange, seconds: float) -> None:
+        seconds -= scope.get("qrpay.waited_seconds", 0.0)
+        unremarkable = exchange.status < 500 and seconds < self._slow_seconds
+        if unremarkable and scope.get("qrpay.hot", False) and not self._log_requests:
+            return
+        # The route and not the path: nobody knows what people put into a path.
+        _LOG.info(
+            "request",
+            request_id=exchange.id_text,
+            method=scope["method"],
+            route=scope.get("qrpay.route", "-"),
+            status=exchange.status,
+            problem=exchange.problem,
+            milliseconds=round(seconds * 1000, 1),
+        )
+
+
+class _Exchange:
+    """One request and what becomes of it."""
+
+    def __init__(self, scope: Scope, send: Send, request_id: bytes) -> None:
+        self._scope = scope
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+        self.problem = ""
+
+    @property
+    def id_text(self) -> str:
+        """The request's id, for logs."""
+        return self._request_id.decode("ascii")
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; the start of an answer gets the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message["headers"]
+            # Private unless the handler says otherwise (static QR codes, the documentation).
+            if not any(name == b"cache-control" for name, _ in headers):
+                headers.append(_NO_STORE)
+            headers.append(_NOSNIFF)
+            headers.append((b"x-request-id", self._request_id))
+        await self._send(message)
+
+    async def answer(self, problem: Problem) -> None:
+        """Answer with a problem; if an answer has begun, cut the connection instead, so that
+        nobody takes half of it for the whole."""
+        self.problem = problem.code
+        if self.status:
+            if abort := self._scope.get("extensions", {}).get("qrpay.abort"):
+                abort()
+            return
+        body, headers = problem.render()
+        await self.send(
+            {"type": "http.response.start", "status": problem.type.status, "headers": headers}
+        )
+        await self._send({"type": "http.response.body", "body": body})

@@ -1,0 +1,125 @@
+"""Merchants, their QR codes, and what a scanned code says."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import UNSET
+
+from chassis.errors import from_item_error
+from chassis.ids import is_id
+from gateway import answers
+from gateway.bodies import AMOUNT_MAX, DecodeQrBody
+from gateway.operation import Call, Headers, Reply
+from gateway.problems import Problem, invalid_request
+from gateway.queries import MerchantQrQuery
+from gateway.replies import json_reply
+from gateway.upstream import Upstream
+from qrpay.barcode.v1 import barcode_pb2
+from qrpay.type.v1 import money_pb2
+
+STATIC_QR_SECONDS = 7 * 24 * 3600
+"""How long a merchant's static code may be kept without asking; what is printed lives for years."""
+
+_FORMATS = {
+    "text": barcode_pb2.QR_FORMAT_TEXT,
+    "svg": barcode_pb2.QR_FORMAT_SVG,
+    "png": barcode_pb2.QR_FORMAT_PNG,
+}
+_MEDIA_TYPES = {
+    "text": b"text/plain; charset=utf-8",
+    "svg": b"image/svg+xml",
+    "png": b"image/png",
+}
+_ENTITY_TAG = re.compile(rb'(?:W/)?"([^"]*)"')
+# An image that is opened on its own must not be able to do anything.
+_INERT = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox")
+
+
+class MerchantsApi:
+    """Handlers of /merchants and /qr."""
+
+    def __init__(self, *, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    async def read(self, call: Call) -> Reply:
+        """GET /merchants/{merchant_id}."""
+        response = await self._upstream.call(
+            self._upstream.barcode.GetMerchant,
+            barcode_pb2.GetMerchantRequest(merchant_id=_merchant_id(call)),
+        )
+        return json_reply(_merchant_answer(response.merchant))
+
+    async def qr(self, call: Call) -> Reply:
+        """GET /merchants/{merchant_id}/qr."""
+        query: MerchantQrQuery = call.query
+        request = barcode_pb2.RenderMerchantQrRequest(
+            merchant_id=_merchant_id(call),
+            format=_FORMATS[query.image_format],
+            reference=query.ref or "",
+        )
+        if query.amount is not None:
+            if query.amount > AMOUNT_MAX:
+                raise Problem("amount-out-of-range")
+            request.money.CopyFrom(
+                money_pb2.Money(currency_code=query.currency or "", amount_minor=query.amount)
+            )
+        elif query.currency is not None:
+            raise invalid_request(("amount", "is required: a currency alone asks for nothing"))
+        rendered = await self._upstream.call(self._upstream.barcode.RenderMerchantQr, request)
+        # An answer for somebody's own amount is asked for again each time: it costs one 304.
+        cache = b"public, max-age=%d" % STATIC_QR_SECONDS if rendered.static else b"no-cache"
+        entity_tag = rendered.etag.encode("ascii")
+        headers: Headers = [(b"etag", b'"%s"' % entity_tag), (b"cache-control", cache)]
+        if _matches(call.headers.get(b"if-none-match"), entity_tag):
+            return Reply(304, b"", headers)
+        content = rendered.content
+        headers.append((b"content-type", _MEDIA_TYPES[query.image_format]))
+        headers.append((b"content-length", b"%d" % len(content)))
+        headers.append(_INERT)
+        return Reply(200, content, headers)
+
+    async def decode(self, call: Call) -> Reply:
+        """POST /qr/decode: what the app shows before the customer confirms."""
+        body: DecodeQrBody = call.body
+        response = await self._upstream.call(
+            self._upstream.barcode.DecodeQrs, barcode_pb2.DecodeQrsRequest(texts=[body.qr])
+        )
+        (decoded,) = response.results
+        if decoded.HasField("error"):
+            raise from_item_error(decoded.error)
+        asks = decoded.money.amount_minor > 0
+        return json_reply(
+            answers.DecodedQr(
+                merchant=_merchant_answer(decoded.merchant),
+                amount=decoded.money.amount_minor if asks else UNSET,
+                currency=decoded.money.currency_code or UNSET,
+                static=decoded.static,
+            )
+        )
+
+
+def _merchant_id(call: Call) -> str:
+    merchant_id = call.path["merchant_id"]
+    if not is_id(merchant_id, "mer"):
+        raise Problem("merchant-not-found")
+    return merchant_id
+
+
+def _merchant_answer(merchant: barcode_pb2.Merchant) -> answers.Merchant:
+    return answers.Merchant(
+        id=merchant.id,
+        name=merchant.name,
+        city=merchant.city,
+        mcc=merchant.category_code,
+        currency=merchant.currency_code,
+    )
+
+
+def _matches(if_none_match: bytes | None, entity_tag: bytes) -> bool:
+    """Weak comparison, as If-None-Match asks for (RFC 9110, section 13.1.2)."""
+    if if_none_match is None:
+        return False
+    if if_none_match.strip() == b"*":
+        return True
+    return entity_tag in _ENTITY_TAG.findall(if_none_match)

@@ -1,0 +1,346 @@
+"""The route table: everything there is, in the order of the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import answers, bodies, queries
+from gateway.auth import ROLES, Role
+from gateway.bank_accounts_api import BankAccountsApi
+from gateway.barcodes_api import BarcodesApi
+from gateway.bodies import BodyDecoder
+from gateway.docs_api import DocsApi
+from gateway.events_api import EventsApi
+from gateway.health_api import HealthApi
+from gateway.merchants_api import MerchantsApi
+from gateway.operation import Operation, Success
+from gateway.payments_api import PaymentsApi
+from gateway.wallets_api import WalletsApi
+
+_USERS: tuple[Role, ...] = ("customer", "merchant")
+_CUSTOMERS: tuple[Role, ...] = ("customer",)
+
+_SUBMIT_PROBLEMS = (
+    "forbidden",
+    "same-wallet",
+    "currency-mismatch",
+    "amount-out-of-range",
+    "wallet-closed",
+)
+_PAY_DESCRIPTION = """\
+A customer sends `qr`, the text of a merchant's code; `amount` and `currency` unless the code
+carries them. A merchant sends `barcode`, read from the customer's phone: its owner pays."""
+_EVENTS_DESCRIPTION = """\
+Server-sent events `payment.completed` and `payment.failed`; data is the payment, and for a
+completed one `number`, the number of the entry in your wallet. `id` is the number of the event:
+after a lost connection send it as `Last-Event-ID` and miss nothing; without it the stream starts
+now. Failed payments are told to the payer only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handlers:
+    """Everything that the table points to."""
+
+    payments: PaymentsApi
+    wallets: WalletsApi
+    barcodes: BarcodesApi
+    merchants: MerchantsApi
+    bank_accounts: BankAccountsApi
+    events: EventsApi
+    health: HealthApi
+    docs: DocsApi
+
+
+def operations(handlers: Handlers) -> list[Operation]:
+    """The table."""
+    return [
+        *_money_moves(handlers.payments),
+        *_payments(handlers),
+        *_wallets(handlers.wallets, handlers.bank_accounts),
+        *_codes(handlers.barcodes, handlers.merchants),
+        *_health(handlers.health),
+        *_docs(handlers.docs),
+    ]
+
+
+def _money_moves(payments: PaymentsApi) -> Iterable[Operation]:
+    yield Operation(
+        method="POST",
+        path="/payments/send",
+        tag="Money moves",
+        summary="Send money to a person",
+        handler=payments.send,
+        roles=_USERS,
+        bodies=_same_for(_USERS, bodies.SendBody),
+        moves_money=True,
+        successes=_moved(),
+        problems=("recipient-not-found", *_SUBMIT_PROBLEMS),
+    )
+    yield Operation(
+        method="POST",
+        path="/payments/pay",
+        tag="Money moves",
+        summary="Pay a merchant by QR code, or charge a customer by barcode",
+        description=_PAY_DESCRIPTION,
+        handler=payments.pay,
+        roles=_USERS,
+        bodies={
+            "customer": BodyDecoder(
+                bodies.PayQrBody,
+                forbidden_fields={"barcode": "Only a merchant charges a barcode."},
+            ),
+            "merchant": BodyDecoder(
+                bodies.PayBarcodeBody,
+                forbidden_fields={"qr": "Only a customer pays a merchant's QR code."},
+            ),
+        },
+        moves_money=True,
+        successes=_moved(),
+        problems=(
+            *_SUBMIT_PROBLEMS,
+            *("qr-invalid", "qr-not-ours", "amount-required", "amount-mismatch"),
+            *("merchant-not-found", "barcode-unknown", "barcode-used", "barcode-expired"),
+        ),
+    )
+    yield Operation(
+        method="POST",
+        path="/payments/withdraw",
+        tag="Money moves",
+        summary="Withdraw money to a bank account",
+        handler=payments.withdraw,
+        roles=_USERS,
+        bodies=_same_for(_USERS, bodies.WithdrawBody),
+        moves_money=True,
+        successes=_moved(),
+        problems=("bank-account-not-found", *_SUBMIT_PROBLEMS),
+    )
+
+
+def _payments(handlers: Handlers) -> Iterable[Operation]:
+    yield Operation(
+        method="GET",
+        path="/payments",
+        tag="Payments",
+        summary="List your payments, newest first",
+        handler=handlers.payments.list_payments,
+        query=queries.PaymentsQuery,
+        successes=(_json("A page.", answers.Payments),),
+    )
+    yield Operation(
+        method="GET",
+        path="/payments/{payment_id}",
+        tag="Payments",
+        summary="Read a payment, and wait for its result if you like",
+        description="For its payer, its payee and operators.",
+        handler=handlers.payments.read,
+        query=queries.PaymentQuery,
+        successes=(_json("The payment.", answers.Payment),),
+        problems=("payment-not-found",),
+    )
+    yield Operation(
+        method="GET",
+        path="/events",
+        tag="Payments",
+        summary="Hear at once when a payment is done",
+        description=_EVENTS_DESCRIPTION,
+        handler=handlers.events.stream,
+        streams=True,
+        successes=(
+            Success(
+                status=200,
+                description="A stream of events; `data` is a answers.PaymentEvent.",
+                shape=answers.PaymentEvent,
+                media_types=("text/event-stream",),
+            ),
+        ),
+        problems=("invalid-request",),
+        request_headers={"Last-Event-ID": "Continue after the event with this id."},
+    )
+
+
+def _wallets(wallets: WalletsApi, bank_accounts: BankAccountsApi) -> Iterable[Operation]:
+    yield Operation(
+        method="GET",
+        path="/wallets/me",
+        tag="Wallets",
+        summary="Your balances",
+        handler=wallets.list_wallets,
+        successes=(_json("All of them.", answers.Wallets),),
+        problems=("forbidden",),
+    )
+    yield Operation(
+        method="GET",
+        path="/wallets/me/entries",
+        tag="Wallets",
+        summary="What moved in a wallet",
+        description="Numbered 1, 2, 3 ... without gaps. Name the currency if you have not exactly "
+        "one wallet.",
+        handler=wallets.entries,
+        query=queries.EntriesQuery,
+        successes=(_json("A page.", answers.Entries),),
+        problems=("forbidden", "currency-mismatch"),
+    )
+    yield Operation(
+        method="POST",
+        path="/bank-accounts",
+        tag="Wallets",
+        summary="Add a bank account to withdraw to",
+        description="The same IBAN again is the same account.",
+        handler=bank_accounts.create,
+        roles=_USERS,
+        bodies=_same_for(_USERS, bodies.BankAccountBody),
+        successes=(_json("The account.", answers.BankAccount, status=201),),
+    )
+    yield Operation(
+        method="GET",
+        path="/bank-accounts",
+        tag="Wallets",
+        summary="Your bank accounts",
+        handler=bank_accounts.list_accounts,
+        roles=_USERS,
+        successes=(_json("All of them.", answers.BankAccounts),),
+    )
+
+
+def _codes(barcodes: BarcodesApi, merchants: MerchantsApi) -> Iterable[Operation]:
+    yield Operation(
+        method="POST",
+        path="/barcodes",
+        tag="Codes and merchants",
+        summary="Get a one-time barcode to show at a till",
+        description="It ends when it is used, when its time is over, or with your next one.",
+        handler=barcodes.issue,
+        roles=_CUSTOMERS,
+        bodies=_same_for(_CUSTOMERS, bodies.EmptyBody),
+        body_optional=True,
+        successes=(_json("The code, and images of it.", answers.Barcode, status=201),),
+    )
+    yield Operation(
+        method="GET",
+        path="/merchants/{merchant_id}",
+        tag="Codes and merchants",
+        summary="Read a merchant",
+        handler=merchants.read,
+        successes=(_json("The merchant.", answers.Merchant),),
+        problems=("merchant-not-found",),
+    )
+    yield Operation(
+        method="GET",
+        path="/merchants/{merchant_id}/qr",
+        tag="Codes and merchants",
+        summary="A merchant's QR code",
+        description="EMVCo merchant-presented: static without an amount, dynamic with one.",
+        handler=merchants.qr,
+        roles=None,
+        query=queries.MerchantQrQuery,
+        successes=(
+            Success(
+                status=200,
+                description="The code.",
+                media_types=("image/svg+xml", "image/png", "text/plain"),
+                headers={"ETag": "Strong validator.", "Cache-Control": "Long for a static code."},
+            ),
+            Success(status=304, description="The code that you have is still the one."),
+        ),
+        problems=(
+            *("merchant-not-found", "currency-mismatch", "amount-out-of-range"),
+            "temporarily-unavailable",
+        ),
+        request_headers={"If-None-Match": "The ETag of the code that you have."},
+    )
+    yield Operation(
+        method="POST",
+        path="/qr/decode",
+        tag="Codes and merchants",
+        summary="What a scanned QR code says",
+        description="Show this before the customer confirms. Name and city come from our records, "
+        "not from the code.",
+        handler=merchants.decode,
+        bodies=_same_for(ROLES, bodies.DecodeQrBody),
+        successes=(_json("Whom it pays, and what it asks for.", answers.DecodedQr),),
+        problems=("qr-invalid", "qr-not-ours", "merchant-not-found"),
+    )
+
+
+def _health(health: HealthApi) -> Iterable[Operation]:
+    yield Operation(
+        method="GET",
+        path="/healthz",
+        tag="Health",
+        summary="Does the process live?",
+        handler=health.live,
+        roles=None,
+        limited=False,
+        successes=(_json("It does.", answers.Health),),
+    )
+    yield Operation(
+        method="GET",
+        path="/readyz",
+        tag="Health",
+        summary="Can the process serve?",
+        handler=health.ready,
+        roles=None,
+        limited=False,
+        successes=(
+            _json("It can.", answers.Readiness),
+            _json("Not yet, or no longer.", answers.Readiness, status=503),
+        ),
+    )
+
+
+def _docs(docs: DocsApi) -> Iterable[Operation]:
+    yield Operation(
+        method="GET",
+        path="/openapi.json",
+        tag="Documentation",
+        summary="This API as an OpenAPI 3.1 document",
+        handler=docs.document,
+        roles=None,
+        successes=(
+            Success(status=200, description="The document.", media_types=("application/json",)),
+        ),
+    )
+    yield Operation(
+        method="GET",
+        path="/docs",
+        tag="Documentation",
+        summary="This page",
+        handler=docs.page,
+        roles=None,
+        successes=(Success(status=200, description="The page.", media_types=("text/html",)),),
+    )
+
+
+def _moved() -> tuple[Success, ...]:
+    headers = {
+        "Location": "`/payments/{id}`.",
+        "Idempotent-Replayed": "`true` if the payment was there before this request.",
+        "Preference-Applied": "How long we waited at most, if you asked us to.",
+    }
+    return (
+        Success(
+            status=202,
+            description="Accepted: it will be COMPLETED or FAILED.",
+            shape=answers.Payment,
+            headers=headers,
+        ),
+        Success(
+            status=200,
+            description="With `Prefer: wait`: it is COMPLETED or FAILED.",
+            shape=answers.Payment,
+            headers=headers,
+        ),
+    )
+
+
+def _json(description: str, shape: type[answers.Answer], *, status: int = 200) -> Success:
+    return Success(status=status, description=description, shape=shape)
+
+
+def _same_for(
+    roles: tuple[Role, ...], body_type: type[bodies.Body]
+) -> dict[Role, BodyDecoder[Any]]:
+    decoder = BodyDecoder(body_type)
+    return dict.fromkeys(roles, decoder)
