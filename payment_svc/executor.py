@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from chassis.channel import call
-from chassis.errors import DeadlineExceeded, Overloaded, Unavailable, from_item_error
+from chassis.errors import from_item_error
+from chassis.jetstream import Message
 from chassis.logs import get_logger
 from qrpay.payment.v1 import payment_queue_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
@@ -36,13 +37,13 @@ class Executor:
         self._publish_results = publish_results
         self._execute_seconds_max = execute_seconds_max
 
-    async def handle(self, batches: Sequence[payment_queue_pb2.TaskBatch]) -> None:
+    async def handle(self, messages: Sequence[Message[payment_queue_pb2.TaskBatch]]) -> None:
         """Execute the tasks of these messages and publish their results.
 
-        Raises ``Unavailable`` while wallet or the queue is away: the messages are then kept and
-        handled again, which uses up nothing and can change no outcome.
+        Raises an outage while wallet or the queue is away: the messages are then kept and handled
+        again, which uses up nothing and can change no outcome.
         """
-        tasks = [task for batch in batches for task in batch.tasks]
+        tasks = [task for message in messages for task in message.value.tasks]
         results = []
         for start in range(0, len(tasks), TRANSFERS_MAX):
             results += await self._execute(tasks[start : start + TRANSFERS_MAX])
@@ -64,13 +65,9 @@ class Executor:
                 for task in tasks
             ]
         )
-        try:
-            response = await call(
-                self._wallets.ExecuteTransfers, request, timeout_seconds=self._execute_seconds_max
-            )
-        except (DeadlineExceeded, Overloaded) as error:
-            # Whatever became of it, asking again gives the same outcomes.
-            raise Unavailable from error
+        response = await call(
+            self._wallets.ExecuteTransfers, request, timeout_seconds=self._execute_seconds_max
+        )
         return [
             _result(task, answer.outcome)
             for task, answer in zip(tasks, response.results, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from chassis.clock import Clock
 from chassis.database import Database
+from chassis.jetstream import Message
 from chassis.logs import get_logger
 from payment_svc import operations
 from payment_svc.messages import event_message, result_of
@@ -28,13 +29,13 @@ class Results:
         self._tell = tell
         self._clock = clock
 
-    async def handle(self, batches: Sequence[payment_queue_pb2.ResultBatch]) -> None:
+    async def handle(self, messages: Sequence[Message[payment_queue_pb2.ResultBatch]]) -> None:
         """Apply the results of these messages and tell the payments' ends.
 
         Raises ``Unavailable`` while the database is away: the messages are then kept and handled
         again.
         """
-        results = [result_of(message) for batch in batches for message in batch.results]
+        results = [result_of(result) for message in messages for result in message.value.results]
         if not results:
             return
         rows = await operations.apply_results(self._database, results, clock=self._clock)

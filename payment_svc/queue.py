@@ -1,0 +1,110 @@
+"""The queue as payment_svc uses it: its streams and consumers, and what it publishes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from chassis.errors import Unavailable
+from chassis.ids import IdMaker
+from chassis.jetstream import ConsumerSpec, JetStream, StreamSpec
+from chassis.logs import get_logger
+from payment_svc.messages import task_message
+from payment_svc.model import NewPayment
+from payment_svc.store import PaymentRow
+from qrpay.payment.v1 import payment_queue_pb2
+
+_LOG = get_logger(__name__)
+
+TASKS_SUBJECT = "payments.task"
+RESULTS_SUBJECT = "payments.result"
+EVENTS_SUBJECT = "payments.event"
+"""Core NATS, kept by nobody: every gateway that listens hears it."""
+
+_WEEK_SECONDS = 7 * 24 * 3600.0
+_ITEMS_MAX = 256
+"""Payments in one message."""
+
+
+def streams(*, replicas: int) -> tuple[StreamSpec, ...]:
+    """The streams that payment_svc owns."""
+    return (
+        StreamSpec(
+            name="PAYMENT_TASKS",
+            subjects=("payments.task.>", TASKS_SUBJECT),
+            max_age_seconds=_WEEK_SECONDS,
+            replicas=replicas,
+        ),
+        StreamSpec(
+            name="PAYMENT_RESULTS",
+            subjects=("payments.result.>", RESULTS_SUBJECT),
+            max_age_seconds=_WEEK_SECONDS,
+            replicas=replicas,
+        ),
+    )
+
+
+EXECUTOR = ConsumerSpec(stream="PAYMENT_TASKS", name="executor", handler_seconds_max=20)
+RESULTS = ConsumerSpec(stream="PAYMENT_RESULTS", name="payment-results", handler_seconds_max=20)
+
+
+class Publisher:
+    """Publishes tasks, results and events."""
+
+    def __init__(self, *, jetstream: JetStream, ids: IdMaker, in_flight_max: int) -> None:
+        self._jetstream = jetstream
+        self._ids = ids
+        self._in_flight_max = in_flight_max
+        self._in_flight: set[asyncio.Task[None]] = set()
+
+    def hand_over(self, payments: Sequence[NewPayment]) -> None:
+        """Publish the tasks of accepted payments without making their callers wait.
+
+        The payments are stored, so losing this message loses nothing: the sweeper brings them. That
+        is also what happens past the bound on publishes in flight.
+        """
+        if not payments:
+            return
+        if len(self._in_flight) >= self._in_flight_max:
+            _LOG.warning("queue is slow: left to the sweeper", payments=len(payments))
+            return
+        task = asyncio.create_task(self._try_to_publish(payments))
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
+
+    async def publish_tasks(self, payments: Sequence[NewPayment | PaymentRow]) -> None:
+        """Publish the tasks of payments. Raises ``Unavailable``."""
+        for start in range(0, len(payments), _ITEMS_MAX):
+            batch = payment_queue_pb2.TaskBatch(
+                batch_id=self._ids.make("bat"),
+                tasks=[task_message(payment) for payment in payments[start : start + _ITEMS_MAX]],
+            )
+            await self._publish(TASKS_SUBJECT, batch)
+
+    async def publish_results(self, results: Sequence[payment_queue_pb2.TransferResult]) -> None:
+        """Publish what became of transfers. Raises ``Unavailable``."""
+        for start in range(0, len(results), _ITEMS_MAX):
+            batch = payment_queue_pb2.ResultBatch(
+                batch_id=self._ids.make("bat"), results=results[start : start + _ITEMS_MAX]
+            )
+            await self._publish(RESULTS_SUBJECT, batch)
+
+    async def tell(self, events: payment_queue_pb2.EventBatch) -> None:
+        """Tell every gateway that payments are done. May get lost; the numbers show it."""
+        await self._jetstream.tell(EVENTS_SUBJECT, events.SerializeToString())
+
+    async def close(self) -> None:
+        """Wait for the publishes in flight."""
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
+
+    async def _publish(
+        self, subject: str, batch: payment_queue_pb2.TaskBatch | payment_queue_pb2.ResultBatch
+    ) -> None:
+        await self._jetstream.publish(subject, batch.SerializeToString(), message_id=batch.batch_id)
+
+    async def _try_to_publish(self, payments: Sequence[NewPayment]) -> None:
+        try:
+            await self.publish_tasks(payments)
+        except Unavailable as error:
+            _LOG.warning("tasks not published: left to the sweeper", reason=error.reason)
