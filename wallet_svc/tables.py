@@ -19,6 +19,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
 
 METADATA = MetaData()
@@ -72,11 +74,11 @@ WALLETS = Table(
     _code("id"),
     _code("owner_id"),
     _code("currency_code"),
-    Column("status", SmallInteger, nullable=False, server_default="1"),
-    Column("balance_minor", BigInteger, nullable=False, server_default="0"),
-    Column("held_minor", BigInteger, nullable=False, server_default="0"),
-    Column("last_entry_number", BigInteger, nullable=False, server_default="0"),
-    Column("may_be_negative", Boolean, nullable=False, server_default="false"),
+    Column("status", SmallInteger, nullable=False, server_default=text("1")),
+    Column("balance_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("held_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("last_entry_number", BigInteger, nullable=False, server_default=text("0")),
+    Column("may_be_negative", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("id", name="pk_wallets"),
     UniqueConstraint("owner_id", "currency_code", name="uq_wallets_owner_currency"),
     ForeignKeyConstraint(["owner_id"], ["owners.id"], name="fk_wallets_owner"),
@@ -89,6 +91,7 @@ WALLETS = Table(
     CheckConstraint(
         "may_be_negative = starts_with(owner_id, 'sys_')", name="ck_wallets_may_be_negative"
     ),
+    postgresql_with={"fillfactor": 50},
 )
 """One balance per owner and currency."""
 

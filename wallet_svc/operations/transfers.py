@@ -53,8 +53,14 @@ async def execute_transfers(
                 raise Unavailable from error
             if len(batch) > 1:
                 raise _BatchRefused from error
-            _LOG.error("transfer refused", payment_id=batch[0].payment_id, exc_info=error)
-            return [TransferNotExecuted(payment_id=batch[0].payment_id)]
+            payment_id = batch[0].payment_id
+            _LOG.error(
+                "transfer refused",
+                payment_id=payment_id,
+                sqlstate=sqlstate(error),
+                constraint=constraint_name(error) if isinstance(error, IntegrityError) else None,
+            )
+            return [TransferNotExecuted(payment_id=payment_id)]
 
     answers = await isolate(transfers, execute)
     for answer in answers:
