@@ -1,4 +1,7 @@
+#!lua
 -- Bind a code to an owner: the next one of the pool that is still good, or else the spare one.
+-- ("#!lua" has it refused as a whole when memory is full. Without it only a script's first write is
+-- checked, and ours is the pop.)
 --
 -- KEYS[1]  the pool: a list of "number:digest:seed", numbers ascending
 -- KEYS[2]  the owner's pointer: the digest of the owner's latest code

@@ -1,4 +1,6 @@
--- Use codes up, each for itself, in order.
+#!lua flags=allow-oom
+-- Use codes up, each for itself, in order. Runs also when memory is full: what it adds is a few bytes
+-- to a code that exists, and customers who have one on their screens can pay.
 --
 -- KEYS     the records of the codes, one per item; then the missed-code counters, one per merchant
 -- ARGV[1]  now, microseconds since 1970

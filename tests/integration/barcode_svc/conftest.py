@@ -1,0 +1,158 @@
+"""Barcodes in a real Valkey, merchants in a real PostgreSQL, and a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from barcode_svc.barcodes import BarcodeLimits, Barcodes, Redemption
+from barcode_svc.codes import CodeSeal
+from barcode_svc.pool import CodePool
+from barcode_svc.valkey import Valkey, open_valkey
+from chassis.clock import SystemClock
+from chassis.database import Database, open_database
+from chassis.ids import IdMaker
+from chassis.settings import Secret
+from embedded.valkey import ValkeyServer
+
+KEY = Secret("a key for tests, 32 characters or more")
+
+
+class FakeClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time.timestamp()
+
+    def move(self, **duration: float) -> None:
+        """By a timedelta, given as its arguments."""
+        self.time += timedelta(**duration)
+
+
+class Bench:
+    """A ``Barcodes`` and what it is made of."""
+
+    def __init__(
+        self,
+        *,
+        valkey: Valkey,
+        clock: FakeClock,
+        limits: BarcodeLimits,
+        seal: CodeSeal,
+        low: int,
+        high: int,
+    ) -> None:
+        self.clock = clock
+        self.limits = limits
+        self.seal = seal
+        self.valkey = valkey
+        ids = IdMaker(clock=SystemClock())
+        self.owner_id = ids.make("usr")
+        self.merchant_id = ids.make("mer")
+        # Looks only when it is asked to: what a test sees was caused by the test.
+        self.pool = CodePool(
+            valkey=valkey, seal=seal, name=ids.make("pol"), low=low, high=high, look_seconds=3600
+        )
+        self.barcodes = Barcodes(
+            valkey=valkey, pool=self.pool, seal=seal, clock=clock, ids=ids, limits=limits
+        )
+
+    async def issue(self, owner_id: str | None = None) -> Secret:
+        """Issue a code, to this test's customer if no other is named."""
+        return (await self.barcodes.issue(owner_id or self.owner_id)).code
+
+    async def redeem(
+        self, code: Secret, *, token: str | None = None, merchant_id: str | None = None
+    ) -> Any:
+        """The outcome of one redemption, by this test's merchant if no other is named."""
+        item = Redemption(
+            code=code, token=token or "once", merchant_id=merchant_id or self.merchant_id
+        )
+        [outcome] = await self.barcodes.redeem([item])
+        return outcome
+
+    async def miss(self, times: int = 1) -> list[Any]:
+        """Scan codes that do not exist, in one batch."""
+        return await self.barcodes.redeem(
+            [
+                Redemption(
+                    code=self.seal.unseal(f"missed {next(_MISSES)}"),
+                    token="token",
+                    merchant_id=self.merchant_id,
+                )
+                for _ in range(times)
+            ]
+        )
+
+
+_MISSES = count()
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+async def valkey(valkey_server: ValkeyServer) -> AsyncIterator[Valkey]:
+    """Valkey as the service sees it."""
+    async with open_valkey(Secret(valkey_server.barcode_url), client_name="test") as valkey:
+        yield valkey
+
+
+@pytest.fixture
+async def administrator(valkey_server: ValkeyServer) -> AsyncIterator[Redis]:
+    """Valkey as its administrator sees it: to flush it, and to look for what must not be there."""
+    async with Redis.from_url(valkey_server.url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def make_bench(valkey: Valkey) -> MakeBench:
+    """Makes a ``Bench``; its limits may be given, and its seal and water marks."""
+
+    def make(
+        *,
+        low: int = 2,
+        high: int = 5,
+        seal: CodeSeal | None = None,
+        valkey: Valkey = valkey,
+        **limits: int,
+    ) -> Bench:
+        return Bench(
+            valkey=valkey,
+            clock=FakeClock(),
+            limits=BarcodeLimits(**limits),
+            seal=seal or CodeSeal(KEY),
+            low=low,
+            high=high,
+        )
+
+    return make
+
+
+@pytest.fixture
+def bench(make_bench: MakeBench) -> Bench:
+    """A ``Bench`` with the limits of production."""
+    return make_bench()
+
+
+@pytest.fixture
+async def barcode_database(database_for: Callable[[str], Awaitable[Any]]) -> Any:
+    """An empty barcode database: its URLs."""
+    return await database_for("barcode")
+
+
+@pytest.fixture
+async def database(barcode_database: Any) -> AsyncIterator[Database]:
+    """The same, as barcode_svc uses it."""
+    async with open_database(barcode_database.url, application_name="test") as database:
+        yield database

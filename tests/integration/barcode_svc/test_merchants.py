@@ -1,0 +1,303 @@
+"""Merchants in PostgreSQL: registered once, never changed, found for the codes that name them."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.exc import IntegrityError
+
+from barcode_svc import emvco, model, operations, store
+from barcode_svc.drawing import Draughtsman, QrFormat
+from barcode_svc.errors import (
+    AmountOutOfRange,
+    CurrencyMismatch,
+    MerchantExists,
+    MerchantNotFound,
+    QrInvalid,
+    QrNotOurs,
+)
+from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
+from barcode_svc.tables import METADATA
+from chassis.clock import SystemClock
+from chassis.database import Database, constraint_name
+from chassis.errors import InvalidArgument, ServiceError
+
+NOW = SystemClock().now()
+CAFE = Merchant(
+    id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
+    name="Cafe Aurora",
+    city="Lisbon",
+    category_code="5814",
+    country_code="PT",
+    currency_code="EUR",
+)
+KIOSK = dataclasses.replace(CAFE, id="mer_kiosk", name="Kiosk", currency_code="JPY")
+
+
+class CountingDatabase:
+    """A database that counts what is asked of it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.reads = 0
+
+    async def read(self, work: Any) -> Any:
+        self.reads += 1
+        return await self._database.read(work)
+
+
+def qr_text(merchant: Merchant, **changes: Any) -> str:
+    """A code of the merchant, with fields of the code replaced."""
+    qr = model.qr_of(merchant, requested=None, reference="")
+    return emvco.write(dataclasses.replace(qr, **changes))
+
+
+async def rows(database: Database) -> dict[str, Merchant]:
+    """The merchants that are stored, by id."""
+    return await database.read(lambda c: store.select_merchants(c, [CAFE.id, KIOSK.id]))
+
+
+async def test_a_merchant_is_registered_and_read(database: Database) -> None:
+    """Goal: what was registered is what is read."""
+    assert await operations.register_merchant(database, CAFE, now=NOW) == CAFE
+    assert await operations.get_merchant(database, CAFE.id) == CAFE
+
+
+async def test_registering_again_changes_nothing(database: Database) -> None:
+    """Goal: the same content is the same merchant, also from many at once."""
+    answers = await asyncio.gather(
+        *(operations.register_merchant(database, CAFE, now=NOW) for _ in range(16))
+    )
+    assert answers == [CAFE] * 16
+    assert await rows(database) == {CAFE.id: CAFE}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Other"},
+        {"city": "Porto"},
+        {"category_code": "5411"},
+        {"country_code": "ES"},
+        {"currency_code": "USD"},
+    ],
+)
+async def test_other_content_is_refused(database: Database, change: dict[str, str]) -> None:
+    """Goal: a merchant never changes under an id that stickers carry, in any of its fields."""
+    await operations.register_merchant(database, CAFE, now=NOW)
+    with pytest.raises(MerchantExists):
+        await operations.register_merchant(database, dataclasses.replace(CAFE, **change), now=NOW)
+    assert await operations.get_merchant(database, CAFE.id) == CAFE
+
+
+async def test_of_different_contents_at_once_one_wins(database: Database) -> None:
+    """Goal: sixteen registrations of one id that differ: one is stored, the others are told."""
+    merchants = [dataclasses.replace(CAFE, name=f"Cafe {number}") for number in range(16)]
+    answers = await asyncio.gather(
+        *(operations.register_merchant(database, merchant, now=NOW) for merchant in merchants),
+        return_exceptions=True,
+    )
+    winners = [answer for answer in answers if isinstance(answer, Merchant)]
+    assert sum(isinstance(answer, MerchantExists) for answer in answers) == 15
+    assert [await operations.get_merchant(database, CAFE.id)] == winners
+
+
+async def test_a_bad_merchant_is_not_stored(database: Database) -> None:
+    """Goal: the rules are checked before the database is asked."""
+    with pytest.raises(InvalidArgument):
+        await operations.register_merchant(
+            database, dataclasses.replace(CAFE, name="x" * 26), now=NOW
+        )
+    assert await rows(database) == {}
+
+
+@pytest.mark.parametrize(
+    "merchant_id", ["mer_nobody", "", "usr_alice", "mer_\x00", "é", "x" * 9999]
+)
+async def test_an_unknown_merchant_is_not_found(database: Database, merchant_id: str) -> None:
+    """Goal: any text may be asked for, also one that PostgreSQL could not store."""
+    with pytest.raises(MerchantNotFound):
+        await operations.get_merchant(database, merchant_id)
+
+
+@pytest.mark.parametrize(
+    ("form", "media_type", "beginning"),
+    [
+        (QrFormat.TEXT, "text/plain", b"000201"),
+        (QrFormat.SVG, "image/svg+xml", b"<svg "),
+        (QrFormat.PNG, "image/png", b"\x89PNG"),
+    ],
+)
+async def test_a_code_is_rendered(
+    database: Database, form: QrFormat, media_type: str, beginning: bytes
+) -> None:
+    """Goal: each format is what it says, and the same request gives the same bytes."""
+    await operations.register_merchant(database, CAFE, now=NOW)
+    draughtsman = Draughtsman()
+    drawings = []
+    for _ in range(2):
+        qr, drawing = await operations.render_merchant_qr(
+            database, draughtsman, merchant_id=CAFE.id, form=form, requested=None, reference=""
+        )
+        assert qr.static
+        drawings.append(drawing)
+    assert drawings[0] == drawings[1]
+    assert drawings[0].content_type == media_type
+    assert drawings[0].content.startswith(beginning)
+
+
+async def test_what_is_rendered_is_decoded(database: Database) -> None:
+    """Goal: a till's code comes back as the request that it was made for."""
+    await operations.register_merchant(database, KIOSK, now=NOW)
+    _, drawing = await operations.render_merchant_qr(
+        database,
+        Draughtsman(),
+        merchant_id=KIOSK.id,
+        form=QrFormat.TEXT,
+        requested=RequestedAmount(currency_code="JPY", amount_minor=1250),
+        reference="Table 7",
+    )
+    [decoded] = await operations.decode_qrs(database, [drawing.content.decode()])
+    assert decoded == PaymentRequest(
+        merchant=KIOSK, amount_minor=1250, reference="Table 7", static=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"merchant_id": "mer_nobody"}, MerchantNotFound),
+        ({"merchant_id": "\x00"}, MerchantNotFound),
+        ({"requested": RequestedAmount(currency_code="USD", amount_minor=1)}, CurrencyMismatch),
+        ({"requested": RequestedAmount(currency_code="", amount_minor=0)}, AmountOutOfRange),
+        ({"reference": "x" * 26}, InvalidArgument),
+    ],
+)
+async def test_what_cannot_be_rendered_is_refused(
+    database: Database, changes: dict[str, Any], refusal: type[ServiceError]
+) -> None:
+    """Goal: each broken rule has its own error."""
+    await operations.register_merchant(database, CAFE, now=NOW)
+    request: dict[str, Any] = {
+        "merchant_id": CAFE.id,
+        "form": QrFormat.SVG,
+        "requested": None,
+        "reference": "",
+    }
+    with pytest.raises(refusal):
+        await operations.render_merchant_qr(database, Draughtsman(), **{**request, **changes})
+
+
+async def test_a_batch_of_codes_is_one_query(database: Database) -> None:
+    """Goal: many codes, few merchants, one query; each is answered for itself, in order."""
+    for merchant in (CAFE, KIOSK):
+        await operations.register_merchant(database, merchant, now=NOW)
+    foreign = "00020102164000123456789012" + "6304"
+    foreign += emvco.checksum(foreign)
+    counting = CountingDatabase(database)
+    outcomes = await operations.decode_qrs(
+        counting,  # type: ignore[arg-type]
+        [
+            qr_text(CAFE),
+            "not a code",
+            qr_text(KIOSK, name="Forged Name", city="Nowhere"),
+            foreign,
+            qr_text(CAFE, merchant_id="mer_nobody"),
+            qr_text(CAFE, merchant_id="somebody else"),
+            qr_text(KIOSK, currency_code="USD"),
+            qr_text(CAFE, amount_minor=5, static=False),
+        ],
+    )
+    assert counting.reads == 1
+    assert [
+        outcome.merchant if isinstance(outcome, PaymentRequest) else type(outcome)
+        for outcome in outcomes
+    ] == [
+        CAFE,
+        QrInvalid,
+        KIOSK,
+        QrNotOurs,
+        MerchantNotFound,
+        MerchantNotFound,
+        QrInvalid,
+        CAFE,
+    ]
+
+
+async def test_nothing_to_look_up_is_no_query(database: Database) -> None:
+    """Goal: rubbish costs the database nothing."""
+    counting = CountingDatabase(database)
+    outcomes = await operations.decode_qrs(counting, ["", "x" * 4096])  # type: ignore[arg-type]
+    assert [type(outcome) for outcome in outcomes] == [QrInvalid, QrInvalid]
+    assert counting.reads == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ({"id": "usr_alice"}, "ck_merchants_id"),
+        ({"name": "Café"}, "ck_merchants_name"),
+        ({"name": "a\nb"}, "ck_merchants_name"),
+        ({"city": "x" * 16}, "ck_merchants_city"),
+        ({"category_code": "581"}, "ck_merchants_category_code"),
+        ({"country_code": "pt"}, "ck_merchants_country_code"),
+        ({"currency_code": "EURO"}, "ck_merchants_currency_code"),
+    ],
+)
+async def test_the_database_keeps_the_rules_too(
+    database: Database, change: dict[str, str], constraint: str
+) -> None:
+    """Goal: should the check before it fail, what no code can carry is still not stored."""
+    merchant = dataclasses.replace(CAFE, **change)
+    with pytest.raises(IntegrityError) as violation:
+        await database.transaction(lambda c: store.insert_merchant(c, merchant, create_time=NOW))
+    assert constraint_name(violation.value) == constraint
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE merchants SET name = 'Other'",
+        "DELETE FROM merchants",
+        "TRUNCATE merchants",
+        "ALTER TABLE merchants ADD COLUMN extra text",
+        "CREATE TABLE other (id text)",
+    ],
+)
+async def test_the_service_can_only_read_and_add(barcode_database: Any, statement: str) -> None:
+    """Goal: even a process that was taken over cannot put its name on another shop's stickers."""
+    async with await psycopg.AsyncConnection.connect(barcode_database.url) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await connection.execute(statement)
+
+
+def test_the_tables_are_as_the_migrations_leave_them(barcode_database: Any) -> None:
+    """Goal: the code's idea of the tables, types and collations included, is the database's."""
+    url = barcode_database.owner_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(url)
+    try:
+        found = inspect(engine)
+        names = set(found.get_table_names()) - {"schema_migrations"}
+        assert names == set(METADATA.tables)
+        for name, table in METADATA.tables.items():
+            columns = {
+                column["name"]: (column["type"].compile(engine.dialect), column["nullable"])
+                for column in found.get_columns(name)
+            }
+            assert columns == {
+                column.name: (
+                    column.type.compile(engine.dialect),
+                    column.nullable,
+                )
+                for column in table.columns
+            }
+            key = found.get_pk_constraint(name)
+            assert key["name"] == table.primary_key.name
+            assert key["constrained_columns"] == [column.name for column in table.primary_key]
+    finally:
+        engine.dispose()
