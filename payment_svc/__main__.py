@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from chassis.channel import open_channel
-from chassis.clock import SystemClock
+from chassis.clock import Clock, SystemClock
 from chassis.database import Database, open_database
 from chassis.ids import IdMaker
 from chassis.jetstream import Consumer, JetStream, connect
@@ -29,14 +29,14 @@ from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, payment_queue_pb2
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
 SERVICE_NAME = "payment"
-_CLOCK = SystemClock()
-_IDS = IdMaker(clock=_CLOCK)
 
 
 async def main() -> None:
     """Read the settings, open what is needed, serve until told to stop."""
     settings = load_settings(PaymentSettings)
     configure_logs(service_name=SERVICE_NAME, level=settings.log_level)
+    clock = SystemClock()
+    ids = IdMaker(clock=clock)
     async with AsyncExitStack() as stack:
         stack.enter_context(
             telemetry(
@@ -70,16 +70,16 @@ async def main() -> None:
             )
         )
         publisher = Publisher(
-            jetstream=jetstream, ids=_IDS, in_flight_max=settings.publishes_in_flight_max
+            jetstream=jetstream, ids=ids, in_flight_max=settings.publishes_in_flight_max
         )
         stack.push_async_callback(publisher.close)
         services = []
         if "api" in settings.payment_roles:
-            services.append(_api(settings, database, publisher, wallets, barcodes))
+            services.append(_api(settings, database, publisher, wallets, barcodes, clock, ids))
         await serve(
             settings=settings,
             services=services,
-            background=_background(settings, database, jetstream, publisher, wallets),
+            background=_background(settings, database, jetstream, publisher, wallets, clock),
             # Without the queue payments are still accepted: it is not asked here.
             readiness=database.ping,
         )
@@ -91,6 +91,8 @@ def _api(
     publisher: Publisher,
     wallets: wallet_pb2_grpc.WalletServiceStub,
     barcodes: barcode_pb2_grpc.BarcodeServiceStub,
+    clock: Clock,
+    ids: IdMaker,
 ) -> RpcService:
     acceptance = Acceptance(
         database=database,
@@ -99,19 +101,19 @@ def _api(
             call_seconds_max=settings.call_seconds_max,
             cache_seconds=settings.party_cache_seconds,
             cache_entries_max=settings.party_cache_entries_max,
-            timer=_CLOCK.monotonic,
+            timer=clock.monotonic,
         ),
         codes=Codes(barcodes=barcodes, call_seconds_max=settings.call_seconds_max),
         hand_over=publisher.hand_over,
-        clock=_CLOCK,
-        ids=_IDS,
+        clock=clock,
+        ids=ids,
         amount_minor_max=settings.amount_minor_max,
         sweep_after_seconds=settings.sweep_after_seconds,
     )
     return RpcService(
         descriptor=payment_pb2.DESCRIPTOR.services_by_name["PaymentService"],
         register=payment_pb2_grpc.add_PaymentServiceServicer_to_server,
-        servicer=PaymentServicer(acceptance=acceptance, database=database, clock=_CLOCK, ids=_IDS),
+        servicer=PaymentServicer(acceptance=acceptance, database=database, clock=clock, ids=ids),
         allowed_callers=ALLOWED_CALLERS,
     )
 
@@ -122,6 +124,7 @@ def _background(
     jetstream: JetStream,
     publisher: Publisher,
     wallets: wallet_pb2_grpc.WalletServiceStub,
+    clock: Clock,
 ) -> list[Background]:
     found = []
     if "executor" in settings.payment_roles:
@@ -141,7 +144,7 @@ def _background(
         )
         found.append(Background("executor", executing.run))
     if "results" in settings.payment_roles:
-        results = Results(database=database, tell=publisher.tell, clock=_CLOCK)
+        results = Results(database=database, tell=publisher.tell, clock=clock)
         applying = Consumer(
             jetstream,
             RESULTS,
@@ -154,7 +157,7 @@ def _background(
         sweeper = Sweeper(
             database=database,
             publish_tasks=publisher.publish_tasks,
-            clock=_CLOCK,
+            clock=clock,
             every_seconds=settings.sweep_every_seconds,
             again_after_seconds=settings.sweep_after_seconds,
         )
