@@ -29,7 +29,7 @@ _log = get_logger(__name__)
 _OUTAGES = {Overloaded.reason, DeadlineExceeded.reason}
 
 
-def is_outage(error: BaseException) -> TypeGuard[ServiceError]:
+def is_outage(error: BaseException | None) -> TypeGuard[ServiceError]:
     """Whether the error tells of a dependency that is away or too busy, not of what was asked.
 
     Errors of other processes arrive as plain ``ServiceError`` objects, so the reason counts too.

@@ -1,0 +1,30 @@
+"""The queue: streams and consumers declared, publishes acknowledged, messages handled.
+
+    connection   a connection that never gives up; ``publish`` with an awaited acknowledgement
+    specs        what streams and consumers must look like
+    puller       one pull at a time, watched
+    message      one delivery: ack, nak, term, in progress
+    consumer     merges, handles, retries, pauses, rejects, drains
+
+nats-py serves as the plain NATS client; what it offers for JetStream is not used.
+
+    async with connect(settings.nats_url, name="payment", streams=STREAMS) as jetstream:
+        await jetstream.publish("payments.task.new", payload, message_id=batch_id)
+"""
+
+from __future__ import annotations
+
+from chassis.jetstream.connection import JetStream, PublishAck, connect
+from chassis.jetstream.consumer import Consumer
+from chassis.jetstream.message import Message
+from chassis.jetstream.specs import ConsumerSpec, StreamSpec
+
+__all__ = [
+    "Consumer",
+    "ConsumerSpec",
+    "JetStream",
+    "Message",
+    "PublishAck",
+    "StreamSpec",
+    "connect",
+]
