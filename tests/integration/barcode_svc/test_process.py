@@ -1,0 +1,435 @@
+"""The whole process, over mutual TLS, as gateway, payment and operator see it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import barcode_svc
+from barcode_svc.rpc import ALLOWED_CALLERS
+from chassis.channel import call, open_channel
+from chassis.clock import SystemClock
+from chassis.errors import ServiceError, from_item_error
+from embedded.certificates import IDENTITIES, ensure_certificates, tls_files
+from embedded.child import Command, ServerProcess, running
+from embedded.health import check_grpc
+from embedded.ports import LOOPBACK, find_free_port
+from embedded.valkey import ValkeyServer, running_valkey
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.type.v1 import money_pb2
+
+REPOSITORY = Path(barcode_svc.__file__).parents[1]
+SERVICE = "qrpay.barcode.v1.BarcodeService"
+HMAC_KEY = "hidden-key-of-at-least-32-characters"
+CAFE = barcode_pb2.Merchant(
+    id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
+    name="Cafe Aurora",
+    city="Lisbon",
+    category_code="5814",
+    country_code="PT",
+    currency_code="EUR",
+)
+
+
+class Mesh(msgspec.Struct, frozen=True, kw_only=True):
+    """A barcode process, its Valkey, and a way to call it."""
+
+    process: ServerProcess
+    valkey: ValkeyServer
+    log_file: Path
+    stubs: dict[str, Any]
+    """By identity."""
+
+    async def call(self, identity: str, method: str, request: Any) -> Any:
+        """Call as an identity. Raises ServiceError."""
+        return await call(getattr(self.stubs[identity], method), request, timeout_seconds=5.0)
+
+    async def issue(self, owner_id: str = "usr_alice") -> Any:
+        """A new code."""
+        request = barcode_pb2.IssueBarcodeRequest(owner_id=owner_id)
+        return await self.call("gateway", "IssueBarcode", request)
+
+    async def redeem(self, code: str, **fields: str) -> Any:
+        """The result of one redemption."""
+        item = barcode_pb2.BarcodeRedemption(
+            **{"code": code, "redemption_token": "one", "merchant_id": CAFE.id, **fields}
+        )
+        request = barcode_pb2.RedeemBarcodesRequest(items=[item])
+        response = await self.call("payment", "RedeemBarcodes", request)
+        return response.results[0]
+
+
+@pytest.fixture(scope="module")
+async def mesh(
+    template_databases: Any, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Mesh]:
+    """The process as the stack starts it, secrets in files, with a Valkey that may be killed."""
+    directory = tmp_path_factory.mktemp("barcode")
+    ensure_certificates(directory, now=SystemClock().now())
+    database = await template_databases.clone("barcode")
+    port = find_free_port()
+    files = tls_files(directory, "barcode")
+    log_file = directory / "barcode.log"
+    async with running_valkey(directory) as valkey:
+        secrets = {
+            "DATABASE_URL": database.url,
+            "VALKEY_URL": valkey.barcode_url,
+            "CODE_HMAC_KEY": HMAC_KEY,
+            "MIGRATION_DATABASE_URL": database.owner_url,
+        }
+        for name, secret in secrets.items():
+            (directory / name).write_text(secret)
+        command = Command(
+            name="barcode",
+            arguments=(sys.executable, "-m", "barcode_svc"),
+            log_file=log_file,
+            directory=REPOSITORY,
+            environment={
+                "LOG_LEVEL": "DEBUG",
+                "GRPC_LISTEN": f"{LOOPBACK}:{port}",
+                "TLS_CERT_FILE": str(files.cert_file),
+                "TLS_KEY_FILE": str(files.key_file),
+                "TLS_CA_FILE": str(files.ca_file),
+                **{f"{name}_FILE": str(directory / name) for name in secrets},
+            },
+        )
+        probe = tls_files(directory, "operator")
+        async with running(
+            command,
+            lambda: check_grpc(port=port, identity="barcode", service=SERVICE, tls=probe),
+        ) as process:
+            channels = {
+                identity: open_channel(
+                    f"{LOOPBACK}:{port}", identity="barcode", tls=tls_files(directory, identity)
+                )
+                for identity in IDENTITIES
+            }
+            yield Mesh(
+                process=process,
+                valkey=valkey,
+                log_file=log_file,
+                stubs={
+                    identity: barcode_pb2_grpc.BarcodeServiceStub(channel)
+                    for identity, channel in channels.items()
+                },
+            )
+            await asyncio.gather(*(channel.close() for channel in channels.values()))
+    await template_databases.drop(database)
+
+
+@pytest.fixture
+async def cafe(mesh: Mesh) -> Any:
+    """A merchant that is registered."""
+    request = barcode_pb2.RegisterMerchantRequest(merchant=CAFE)
+    return (await mesh.call("operator", "RegisterMerchant", request)).merchant
+
+
+async def refusal_of(answer: Any) -> ServiceError:
+    """The error with which a call is refused."""
+    with pytest.raises(ServiceError) as refusal:
+        await answer
+    return refusal.value
+
+
+async def test_a_customer_pays_with_a_code(mesh: Mesh) -> None:
+    """Goal: issue, scan, repeat: the fields are those of the contract."""
+    before = SystemClock().now()
+    issued = await mesh.issue()
+    assert re.fullmatch("[0-9]{18}", issued.code)
+    assert issued.ttl_seconds == 60
+    expire_time = issued.expire_time.ToDatetime(before.tzinfo)
+    ttl = timedelta(seconds=60)
+    assert before + ttl <= expire_time <= SystemClock().now() + ttl
+    assert issued.qr_svg.startswith("<svg ")
+    assert issued.code128_svg.startswith("<svg ")
+    assert issued.qr_svg != issued.code128_svg
+    result = await mesh.redeem(issued.code)
+    assert result.barcode.owner_id == "usr_alice"
+    assert result.barcode.issuance_id.startswith("iss_")
+    assert await mesh.redeem(issued.code) == result
+
+
+async def test_refused_codes_say_why(mesh: Mesh) -> None:
+    """Goal: reasons, codes and metadata of items are those of the contract."""
+    first, second = await mesh.issue("usr_bob"), await mesh.issue("usr_bob")
+    await mesh.redeem(second.code)
+    results = {
+        "BARCODE_EXPIRED": await mesh.redeem(first.code),
+        "BARCODE_USED": await mesh.redeem(second.code, redemption_token="two"),
+        "BARCODE_UNKNOWN": await mesh.redeem("4006381333931"),
+        "INVALID_ARGUMENT": await mesh.redeem(first.code, redemption_token="", merchant_id=" "),
+    }
+    numbers = {"BARCODE_EXPIRED": 9, "BARCODE_USED": 6, "BARCODE_UNKNOWN": 5, "INVALID_ARGUMENT": 3}
+    for reason, result in results.items():
+        assert (result.error.reason, result.error.code) == (reason, numbers[reason])
+        assert first.code not in str(result)
+        assert second.code not in str(result)
+    fields = [item.field for item in from_item_error(results["INVALID_ARGUMENT"].error).violations]
+    assert fields == ["merchant_id", "redemption_token"]
+
+
+async def test_a_guessing_merchant_is_stopped(mesh: Mesh) -> None:
+    """Goal: thirty misses in a minute are answered, the next is told how long to wait."""
+    items = [
+        barcode_pb2.BarcodeRedemption(
+            code=f"{number:018}", redemption_token="one", merchant_id="mer_guesser"
+        )
+        for number in range(31)
+    ]
+    request = barcode_pb2.RedeemBarcodesRequest(items=items)
+    results = (await mesh.call("payment", "RedeemBarcodes", request)).results
+    assert [result.error.reason for result in results[:30]] == ["BARCODE_UNKNOWN"] * 30
+    limited = results[30].error
+    assert (limited.reason, limited.code, limited.retryable) == ("RATE_LIMITED", 8, True)
+    assert 1 <= int(limited.metadata["retry_after_seconds"]) <= 60
+
+
+async def test_a_bad_item_does_not_fail_its_neighbours(mesh: Mesh) -> None:
+    """Goal: payments of many merchants share a batch; one that is malformed stands alone."""
+    issued = await mesh.issue("usr_neighbour")
+    good = barcode_pb2.BarcodeRedemption(
+        code=issued.code, redemption_token="one", merchant_id=CAFE.id
+    )
+    request = barcode_pb2.RedeemBarcodesRequest(
+        items=[barcode_pb2.BarcodeRedemption(), good, barcode_pb2.BarcodeRedemption()]
+    )
+    results = (await mesh.call("payment", "RedeemBarcodes", request)).results
+    assert [result.error.reason for result in results] == [
+        "INVALID_ARGUMENT",
+        "",
+        "INVALID_ARGUMENT",
+    ]
+    assert results[1].barcode.owner_id == "usr_neighbour"
+
+
+async def test_a_merchant_prints_and_is_paid(mesh: Mesh, cafe: Any) -> None:
+    """Goal: a printed code is decoded to the record of its merchant."""
+    assert cafe == CAFE
+    found = await mesh.call(
+        "gateway", "GetMerchant", barcode_pb2.GetMerchantRequest(merchant_id=CAFE.id)
+    )
+    assert found.merchant == CAFE
+    static = await mesh.call(
+        "gateway",
+        "RenderMerchantQr",
+        barcode_pb2.RenderMerchantQrRequest(merchant_id=CAFE.id, format=barcode_pb2.QR_FORMAT_TEXT),
+    )
+    dynamic = await mesh.call(
+        "gateway",
+        "RenderMerchantQr",
+        barcode_pb2.RenderMerchantQrRequest(
+            merchant_id=CAFE.id,
+            format=barcode_pb2.QR_FORMAT_TEXT,
+            money=money_pb2.Money(amount_minor=1250),
+            reference="Table 7",
+        ),
+    )
+    assert (static.static, dynamic.static) == (True, False)
+    assert (static.content_type, len(static.etag)) == ("text/plain", 32)
+    request = barcode_pb2.DecodeQrsRequest(
+        texts=[static.content.decode(), "no code", dynamic.content.decode()]
+    )
+    for identity in ("gateway", "payment"):
+        results = (await mesh.call(identity, "DecodeQrs", request)).results
+        assert list(results) == [
+            barcode_pb2.DecodedQr(
+                merchant=CAFE, money=money_pb2.Money(currency_code="EUR"), static=True
+            ),
+            barcode_pb2.DecodedQr(error=results[1].error),
+            barcode_pb2.DecodedQr(
+                merchant=CAFE,
+                money=money_pb2.Money(currency_code="EUR", amount_minor=1250),
+                reference="Table 7",
+            ),
+        ]
+        assert results[1].error.reason == "QR_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"),
+    [(barcode_pb2.QR_FORMAT_SVG, b"<svg "), (barcode_pb2.QR_FORMAT_PNG, b"\x89PNG")],
+)
+async def test_images_come_over_the_wire(
+    mesh: Mesh, cafe: Any, form: Any, beginning: bytes
+) -> None:
+    """Goal: the formats of the contract are those of the drawings, equal at each request."""
+    request = barcode_pb2.RenderMerchantQrRequest(merchant_id=CAFE.id, format=form)
+    first = await mesh.call("gateway", "RenderMerchantQr", request)
+    assert first.content.startswith(beginning)
+    assert await mesh.call("gateway", "RenderMerchantQr", request) == first
+
+
+def render(**fields: Any) -> barcode_pb2.RenderMerchantQrRequest:
+    """A request for the cafe's code as text, with other fields."""
+    return barcode_pb2.RenderMerchantQrRequest(
+        **{"merchant_id": CAFE.id, "format": barcode_pb2.QR_FORMAT_TEXT, **fields}
+    )
+
+
+@pytest.mark.parametrize(
+    ("identity", "method", "request_", "reason", "field"),
+    [
+        ("gateway", "IssueBarcode", barcode_pb2.IssueBarcodeRequest(), None, "owner_id"),
+        ("payment", "RedeemBarcodes", barcode_pb2.RedeemBarcodesRequest(), None, "items"),
+        (
+            "payment",
+            "RedeemBarcodes",
+            barcode_pb2.RedeemBarcodesRequest(items=[barcode_pb2.BarcodeRedemption()] * 257),
+            None,
+            "items",
+        ),
+        ("payment", "DecodeQrs", barcode_pb2.DecodeQrsRequest(), None, "texts"),
+        ("payment", "DecodeQrs", barcode_pb2.DecodeQrsRequest(texts=["x"] * 257), None, "texts"),
+        (
+            "operator",
+            "RegisterMerchant",
+            barcode_pb2.RegisterMerchantRequest(
+                merchant=barcode_pb2.Merchant(
+                    id=CAFE.id,
+                    name="",
+                    city="Lisbon",
+                    category_code="5814",
+                    country_code="PT",
+                    currency_code="EUR",
+                )
+            ),
+            None,
+            "merchant.name",
+        ),
+        (
+            "operator",
+            "RegisterMerchant",
+            barcode_pb2.RegisterMerchantRequest(
+                merchant=barcode_pb2.Merchant(
+                    id=CAFE.id,
+                    name="Other",
+                    city="Lisbon",
+                    category_code="5814",
+                    country_code="PT",
+                    currency_code="EUR",
+                )
+            ),
+            "MERCHANT_EXISTS",
+            None,
+        ),
+        (
+            "gateway",
+            "GetMerchant",
+            barcode_pb2.GetMerchantRequest(merchant_id="mer_nobody"),
+            "MERCHANT_NOT_FOUND",
+            None,
+        ),
+        ("gateway", "RenderMerchantQr", render(format=0), None, "format"),
+        ("gateway", "RenderMerchantQr", render(format=77), None, "format"),
+        ("gateway", "RenderMerchantQr", render(reference="é"), None, "reference"),
+        (
+            "gateway",
+            "RenderMerchantQr",
+            render(merchant_id="mer_nobody"),
+            "MERCHANT_NOT_FOUND",
+            None,
+        ),
+        (
+            "gateway",
+            "RenderMerchantQr",
+            render(money=money_pb2.Money(currency_code="USD", amount_minor=1)),
+            "CURRENCY_MISMATCH",
+            None,
+        ),
+        (
+            "gateway",
+            "RenderMerchantQr",
+            render(money=money_pb2.Money(amount_minor=-1)),
+            "AMOUNT_OUT_OF_RANGE",
+            None,
+        ),
+    ],
+)
+async def test_bad_requests_name_the_rule(
+    mesh: Mesh,
+    cafe: Any,
+    identity: str,
+    method: str,
+    request_: Any,
+    reason: str | None,
+    field: str | None,
+) -> None:
+    """Goal: each error of the contract arrives as itself, with the fields named."""
+    error = await refusal_of(mesh.call(identity, method, request_))
+    assert error.reason == (reason or "INVALID_ARGUMENT")
+    assert [violation.field for violation in error.violations] == ([field] if field else [])
+
+
+@pytest.mark.parametrize("method", sorted(ALLOWED_CALLERS))
+async def test_nobody_else_may_call(mesh: Mesh, method: str) -> None:
+    """Goal: an identity that is not on a method's list is turned away before anything happens."""
+    message: Callable[[], Any] = getattr(barcode_pb2, f"{method}Request")
+    for identity in set(IDENTITIES) - ALLOWED_CALLERS[method]:
+        error = await refusal_of(mesh.call(identity, method, message()))
+        assert error.reason == "PERMISSION_DENIED"
+
+
+async def test_printed_codes_outlive_valkey(mesh: Mesh, cafe: Any) -> None:
+    """Goal: without Valkey barcodes are unavailable, merchants' codes are not, and nobody restarts
+    the process; afterwards the first barcode works."""
+    request = render()
+    await mesh.valkey.process.kill()
+    try:
+        assert (await refusal_of(mesh.issue())).reason == "UNAVAILABLE"
+        assert (await refusal_of(mesh.redeem("1" * 18))).reason == "UNAVAILABLE"
+        text = (await mesh.call("gateway", "RenderMerchantQr", request)).content.decode()
+        decode = barcode_pb2.DecodeQrsRequest(texts=[text])
+        decoded = (await mesh.call("payment", "DecodeQrs", decode)).results[0]
+        assert decoded.merchant == CAFE
+    finally:
+        await mesh.valkey.process.start()
+    issued = await mesh.issue("usr_after")
+    assert (await mesh.redeem(issued.code)).barcode.owner_id == "usr_after"
+
+
+async def test_no_code_and_no_secret_is_logged(mesh: Mesh) -> None:
+    """Goal: at level DEBUG, after use, misuse and an outage, the log has nothing to pay with."""
+    issued = await mesh.issue("usr_log")
+    await mesh.redeem(issued.code)
+    await mesh.redeem(issued.code, redemption_token="two")
+    await mesh.redeem(issued.code[::-1])
+    await mesh.valkey.process.kill()
+    await refusal_of(mesh.redeem(issued.code))
+    await mesh.valkey.process.start()
+    log = mesh.log_file.read_text()
+    assert '"event": "serving"' in log
+    assert "valkey unavailable" in log
+    assert not re.findall(r"(?<![0-9])[0-9]{18}(?![0-9])", log)
+    for secret in (issued.code, HMAC_KEY, mesh.valkey.barcode_url, "usr_log"):
+        assert secret not in log
+
+
+async def test_migrating_again_changes_nothing(mesh: Mesh) -> None:
+    """Goal: the subcommand works with the files of the stack and may be repeated."""
+    command = mesh.process.command
+    again = await asyncio.create_subprocess_exec(
+        *command.arguments,
+        "migrate",
+        cwd=command.directory,
+        env=dict(command.environment),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await again.communicate()
+    assert (again.returncode, output) == (0, b"")
+
+
+async def test_it_stops_when_told(mesh: Mesh) -> None:
+    """Goal: SIGTERM ends it in good order, the loop of its pool included; then it starts again."""
+    await mesh.process.stop()
+    log = mesh.log_file.read_text().splitlines()
+    await mesh.process.start()
+    assert '"event": "stopped"' in log[-1]
+    assert not any("did not stop in time" in line for line in log)
