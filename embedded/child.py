@@ -97,12 +97,14 @@ async def start_child(command: Command) -> Child:
     with open_log(command.log_file) as log:
         process = await asyncio.create_subprocess_exec(
             *launch_arguments(
-                command.arguments, privilege=command.privilege, death_signal=command.stop_signal
+                command.arguments,
+                directory=command.directory,
+                privilege=command.privilege,
+                death_signal=command.stop_signal,
             ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=command.directory,
             env={**inherited, **command.environment},
             process_group=0,
         )

@@ -4,7 +4,7 @@ They do what must be done inside the new process, before its program: ask the ke
 when the supervisor dies (so that nothing outlives even a SIGKILL), and give up root where a program
 refuses it. Only the standard library, so that the interpreter starts bare (`-I -S`) in some 15 ms.
 
-    launch.py PARENT_PID DEATH_SIGNAL as-is|namespace|drop UID GID PROGRAM ARGUMENT...
+    launch.py PARENT_PID DEATH_SIGNAL as-is|namespace|drop UID GID DIRECTORY PROGRAM ARGUMENT...
 """
 
 from __future__ import annotations
@@ -90,13 +90,15 @@ def _die_with_parent(parent_pid: int, death_signal: int) -> None:
 
 def main(arguments: list[str]) -> None:
     """Prepare this process as the arguments say and replace it by the program."""
-    parent_pid, death_signal, privilege, uid, gid, *command = arguments
+    parent_pid, death_signal, privilege, uid, gid, directory, *command = arguments
     os.umask(0o077)
     try:
         if privilege == "namespace":
             _enter_namespace(int(uid), int(gid))
         elif privilege == "drop":
             _drop(int(uid), int(gid))
+        # As the user that the program will be: a directory that he cannot reach is found here.
+        os.chdir(directory)
         # After the change of user, which clears the request (prctl(2)).
         _die_with_parent(int(parent_pid), int(death_signal))
         os.execv(command[0], command)  # noqa: S606  # the program and its arguments come from our own code

@@ -95,7 +95,7 @@ async def postgres_command(
     """
     server = find_binary(POSTGRES_DISTRIBUTION, "postgres")
     if privilege is None:
-        privilege = await choose_privilege(server)
+        privilege = await choose_privilege(server, cluster.parent)
     if not (cluster / "PG_VERSION").exists():
         await _initialise(cluster, admin_password, log_file, durable, privilege)
     give_files(cluster, privilege)

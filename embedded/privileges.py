@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
+import signal
 import sys
 from pathlib import Path
 from typing import Literal
@@ -39,12 +40,15 @@ AS_IS = Privilege()
 
 
 def launch_arguments(
-    arguments: tuple[str, ...], *, privilege: Privilege, death_signal: int
+    arguments: tuple[str, ...], *, directory: Path, privilege: Privilege, death_signal: int
 ) -> list[str]:
-    """The command line that starts `arguments` through the launcher, as a child of this very
-    process."""
-    start = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(death_signal)]
-    return [*start, privilege.method, str(privilege.uid), str(privilege.gid), *arguments]
+    """The command line that starts `arguments` in a directory, through the launcher, as a child of
+    this very process."""
+    return [
+        *(sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(death_signal)),
+        *(privilege.method, str(privilege.uid), str(privilege.gid), str(directory)),
+        *arguments,
+    ]
 
 
 def unprivileged_account() -> tuple[int, int]:
@@ -61,7 +65,7 @@ def unprivileged_account() -> tuple[int, int]:
     return chosen.pw_uid, chosen.pw_gid
 
 
-async def choose_privilege(program: Path) -> Privilege:
+async def choose_privilege(program: Path, directory: Path) -> Privilege:
     """How to start a program that refuses root: as it is for an ordinary user, else by what works
     here.
 
@@ -78,7 +82,7 @@ async def choose_privilege(program: Path) -> Privilege:
     failures: list[str] = []
     for method in methods():
         privilege = Privilege(method=method, uid=uid, gid=gid)
-        failure = await _probe(program, privilege)
+        failure = await _probe(program, directory, privilege)
         if failure is None:
             return privilege
         failures.append(f"{method}: {failure}")
@@ -94,10 +98,15 @@ def methods() -> tuple[Literal["namespace", "drop"], ...]:
     return ("namespace", "drop") if sys.platform.startswith("linux") else ("drop",)
 
 
-async def _probe(program: Path, privilege: Privilege) -> str | None:
+async def _probe(program: Path, directory: Path, privilege: Privilege) -> str | None:
     """Why the program cannot be started in this way; None if it can."""
     process = await asyncio.create_subprocess_exec(
-        *launch_arguments((str(program), "--version"), privilege=privilege, death_signal=9),
+        *launch_arguments(
+            (str(program), "--version"),
+            directory=directory,
+            privilege=privilege,
+            death_signal=signal.SIGKILL,
+        ),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

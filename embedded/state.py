@@ -59,7 +59,8 @@ def identify(pid: int) -> ProcessIdentity | None:
     """Who has this process number now; None if nobody, or a zombie."""
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        # A zombie with threads left is not gone yet: they still hold its files, and our lock.
+        if process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1:
             return None
         return ProcessIdentity(pid=pid, birth=_birth(process))
     except psutil.NoSuchProcess:

@@ -1,6 +1,6 @@
-"""A supervisor in a process of its own, for tests that kill it: `lone_supervisor.py DATA SIGTERMS`.
+"""A supervisor in a process of its own, for tests that kill it: `lone_supervisor.py DATA FILE`.
 
-It runs one child, `survivor`, which ends with the SIGTERMS-th SIGTERM, and prints a line when that
+It runs one child, `survivor`, which obeys SIGTERM only if FILE exists, and prints a line when that
 child works.
 """
 
@@ -20,20 +20,19 @@ from embedded.supervisor import Program, Supervisor
 
 SURVIVOR = """
 import signal, socket, sys
-left = int(sys.argv[2])
-def count(*_):
-    global left
-    left -= 1
-    if left == 0:
+from pathlib import Path
+def end(*_):
+    print("SIGTERM", flush=True)
+    if Path(sys.argv[2]).exists():
         sys.exit()
-signal.signal(signal.SIGTERM, count)
+signal.signal(signal.SIGTERM, end)
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 while True:
     server.accept()[0].close()
 """
 
 
-async def main(data: Path, sigterms: str) -> None:
+async def main(data: Path, permission: str) -> None:
     """Run until killed."""
     layout = Layout(data)
     layout.create()
@@ -42,7 +41,7 @@ async def main(data: Path, sigterms: str) -> None:
     port = find_free_port()
     command = Command(
         name="survivor",
-        arguments=(sys.executable, "-c", SURVIVOR, str(port), sigterms),
+        arguments=(sys.executable, "-c", SURVIVOR, str(port), permission),
         log_file=layout.log_file("survivor"),
         directory=layout.root,
     )

@@ -93,3 +93,15 @@ async def test_valkey_lets_in_its_users_only(valkey_server: ValkeyServer) -> Non
         for forbidden in (("GET", "other"), ("FLUSHALL",), ("CONFIG", "GET", "*")):
             with pytest.raises(redis.ResponseError, match=r"(?i)no permissions"):
                 await client.execute_command(*forbidden)  # type: ignore[no-untyped-call]
+
+
+@as_root
+async def test_root_can_start_postgres_in_somebody_elses_closed_directory(tmp_path: Path) -> None:
+    """Goal: the choice between the ways looks at where the data is: root in an ordinary user's home
+    cannot use a namespace, which has no power over that user's files."""
+    uid, _ = unprivileged_account()
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    os.chown(closed, uid + 1, -1)
+    async with running_postgres(closed, durable=False) as server:
+        await check_postgres(server.admin_url)

@@ -180,20 +180,20 @@ async def test_stopping_ends_the_stubborn_too(layout: Layout, watched: Watched) 
     assert state.members == ()
 
 
-def start_lone_supervisor(layout: Layout, *, sigterms: int) -> subprocess.Popen[bytes]:
-    """A supervisor in a process of its own, whose child ends with so many SIGTERMs."""
+def start_lone_supervisor(layout: Layout, permission: Path) -> subprocess.Popen[bytes]:
+    """A supervisor in a process of its own, whose child obeys SIGTERM only if that file exists."""
     script = Path(__file__).with_name("lone_supervisor.py")
     process = subprocess.Popen(
-        [sys.executable, str(script), str(layout.root), str(sigterms)], stdout=subprocess.PIPE
+        [sys.executable, str(script), str(layout.root), str(permission)], stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"started\n"
     return process
 
 
-async def test_nothing_outlives_a_killed_supervisor(layout: Layout) -> None:
+async def test_nothing_outlives_a_killed_supervisor(layout: Layout, tmp_path: Path) -> None:
     """Goal: when the supervisor is killed, the kernel asks its children to end."""
-    process = start_lone_supervisor(layout, sigterms=1)
+    process = start_lone_supervisor(layout, permission=tmp_path)
     child = identify(pid_of(layout, "survivor"))
     process.kill()
     process.communicate()
@@ -202,15 +202,20 @@ async def test_nothing_outlives_a_killed_supervisor(layout: Layout) -> None:
         await gone(child)
 
 
-async def test_what_a_killed_supervisor_left_is_ended(layout: Layout) -> None:
+async def test_what_a_killed_supervisor_left_is_ended(layout: Layout, tmp_path: Path) -> None:
     """Goal: a child that did not listen to the kernel's request is found and ended by the next
     `up` or `down`; then there is nothing more to end."""
-    process = start_lone_supervisor(layout, sigterms=2)
+    permission = tmp_path / "permission"
+    process = start_lone_supervisor(layout, permission)
     child = identify(pid_of(layout, "survivor"))
     process.kill()
     process.communicate()
     assert child is not None
+    async with asyncio.timeout(20):
+        while "SIGTERM" not in layout.log_file("survivor").read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     assert is_alive(child)
+    permission.touch()
     announcements: list[Announcement] = []
     assert await stop_orphans(layout, announce=announcements.append)
     assert not is_alive(child)
@@ -231,9 +236,9 @@ async def test_strangers_are_left_alone(layout: Layout) -> None:
     assert read_state(layout) is None
 
 
-async def test_down_ends_a_running_supervisor(layout: Layout) -> None:
+async def test_down_ends_a_running_supervisor(layout: Layout, tmp_path: Path) -> None:
     """Goal: `down` asks the supervisor, waits until it is gone, and ends what it left."""
-    process = start_lone_supervisor(layout, sigterms=2)
+    process = start_lone_supervisor(layout, permission=tmp_path)
     child = identify(pid_of(layout, "survivor"))
     assert child is not None
     with pytest.raises(AlreadyRunning, match=str(process.pid)), supervisor_lock(layout):
