@@ -40,16 +40,9 @@ class Readiness:
             return ["end"]
         return [name for name, there in self._checks.items() if not there()]
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Ask every service until it has answered once."""
-        asking = [
-            asyncio.create_task(self._ask(name), name=f"probe {name}")
-            for name in self._upstream.channels
-        ]
-        await stop.wait()
-        for task in asking:
-            task.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+    async def run(self) -> None:
+        """Ask every service until each has answered once."""
+        await asyncio.gather(*(self._ask(name) for name in self._upstream.channels))
 
     async def _ask(self, name: str) -> None:
         await self._upstream.wait_until_answering(name)

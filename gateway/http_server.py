@@ -139,7 +139,7 @@ class HttpServer(uvicorn.Server):
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=settings.trusted_proxies or None,
                 timeout_keep_alive=settings.keep_alive_seconds,
-                timeout_graceful_shutdown=int(settings.drain_seconds),
+                timeout_graceful_shutdown=max(1, int(settings.drain_seconds)),
             )
         )
         logging.getLogger("uvicorn").setLevel(logging.WARNING)

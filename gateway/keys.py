@@ -132,8 +132,12 @@ def _usable(item: dict[str, Any]) -> jwt.PyJWK | None:
     return key if isinstance(key.key, Ed25519PublicKey) else None
 
 
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
 class KeySet:
-    """The current keys. ``on_change`` is called when a key went away or changed."""
+    """The current keys. ``on_change`` is called when they are others than before."""
 
     def __init__(
         self,
@@ -142,13 +146,12 @@ class KeySet:
         refresh_seconds: float,
         refresh_seconds_min: float,
         monotonic: Callable[[], float],
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._source = source
         self._refresh_seconds = refresh_seconds
         self._refresh_seconds_min = refresh_seconds_min
         self._monotonic = monotonic
-        self.on_change = on_change
+        self.on_change: Callable[[], None] = _nothing
         self._keys: dict[str, jwt.PyJWK] = {}
         self._document: bytes = b""
         self._not_before = float("-inf")
@@ -182,16 +185,11 @@ class KeySet:
         # Shielded: many requests may wait for the one look, and each may go away.
         await asyncio.shield(self._refreshing)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Read the keys now and from time to time until told to stop."""
-        while not stop.is_set():
+    async def run(self) -> None:
+        """Read the keys now and from time to time, until cancelled."""
+        while True:
             await self.refresh()
-            pause = self._refresh_seconds if self._keys else _RETRY_SECONDS
-            try:
-                async with asyncio.timeout(pause):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await asyncio.sleep(self._refresh_seconds if self._keys else _RETRY_SECONDS)
 
     def _refreshed(self, _task: asyncio.Task[None]) -> None:
         self._refreshing = None

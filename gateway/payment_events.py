@@ -189,14 +189,11 @@ class PaymentEvents:
         for subscriptions in self._subscriptions.values():
             for subscription in subscriptions:
                 subscription.end()
-        self._recheck.set()
 
-    async def recheck_waiters(self, read: ReadPayments, stop: asyncio.Event) -> None:
-        """Whenever track was lost, read what is waited for; until closed and told to stop."""
+    async def recheck_waiters(self, read: ReadPayments) -> None:
+        """Whenever track was lost, read what is waited for; until cancelled."""
         while True:
             await self._recheck.wait()
-            if stop.is_set() or self._closed:
-                return
             self._recheck.clear()
             ids = list(self._waiters)
             try:
