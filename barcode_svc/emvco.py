@@ -230,6 +230,8 @@ def _our_account(objects: dict[str, str]) -> dict[str, str]:
         try:
             account = _walk(objects[id_])
         except QrInvalid:
+            if objects[id_].startswith(_object(_GUID, SCHEME_GUID)):
+                raise
             continue  # another scheme's, and its own business
         if account.get(_GUID) == SCHEME_GUID:
             ours.append(account)

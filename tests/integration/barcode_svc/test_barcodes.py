@@ -274,6 +274,24 @@ class TestMissBudget:
         assert all(outcome.retryable for outcome in outcomes)
         assert isinstance(await bench.redeem(live, merchant_id="mer_other"), RedeemedBarcode)
 
+    async def test_merchants_of_one_batch_have_budgets_of_their_own(
+        self, make_bench: MakeBench
+    ) -> None:
+        """Goal: payments of many merchants share a batch; one that guesses stops itself alone."""
+        bench = make_bench(misses_per_window_max=2)
+        merchants = ["mer_calm", "mer_wild", "mer_wild", "mer_calm", "mer_wild", "mer_calm"]
+        outcomes = await bench.barcodes.redeem(
+            [
+                Redemption(code=Secret(f"miss {number}"), token="one", merchant_id=merchant_id)
+                for number, merchant_id in enumerate(merchants)
+            ]
+        )
+        kinds = [type(outcome).__name__ for outcome in outcomes]
+        assert kinds == ["BarcodeUnknown"] * 4 + ["RateLimited"] * 2
+        for merchant_id, limited in [("mer_calm", True), ("mer_wild", True), ("mer_new", False)]:
+            outcome = await bench.redeem(await bench.issue(), merchant_id=merchant_id)
+            assert isinstance(outcome, RateLimited) == limited
+
     async def test_it_is_new_when_the_window_ends(self, make_bench: MakeBench) -> None:
         """Goal: the wait that was told is enough, and not a moment less is."""
         bench = make_bench(misses_per_window_max=2, ttl_seconds=3600)

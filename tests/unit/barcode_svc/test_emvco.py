@@ -272,6 +272,9 @@ def test_digits_are_ascii_digits(amount: str) -> None:
         with_(o62=tlv("05", "x" * 26)),
         with_(o62=tlv("05", "a") + tlv("05", "b")),
         with_(o62="0500"),
+        with_(o62="0510abc"),
+        with_(o26=ACCOUNT + "x"),
+        with_(o26=ACCOUNT.replace("0130", "0131")),
         with_(o62=tlv("05", "é")),
         with_(o26=tlv("00", "dev.qrpay")),
         with_(o26=tlv("01", MERCHANT_ID) + tlv("00", "dev.qrpay")),
@@ -350,6 +353,38 @@ def test_the_checksum_is_found_by_walking() -> None:
     """Goal: a "6304" inside a value is not taken for the checksum."""
     objects = with_(o59="Shop 6304ABCD", o62=tlv("05", "6304FFFF"))
     assert emvco.read(payload(objects)).reference == "6304FFFF"
+
+
+def test_the_checksum_must_come_last() -> None:
+    """Goal: nothing may stand behind it, though the sum of all that were what it says."""
+    head, tail = SOUND[:-4], tlv("80", "abcd")
+    found = next(
+        text
+        for number in range(65536)
+        if emvco.checksum((text := f"{head}{number:04X}{tail}")[:-4]) == f"{number:04X}"
+    )
+    with pytest.raises(QrInvalid):
+        emvco.read(found)
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        "6200",
+        "59\uff10\uff11x",
+        "\uff15\uff1901x",
+        "5901\u00e9",
+        "5901\n",
+        "6401\ud800",
+    ],
+)
+def test_any_schemes_objects_must_be_sound(objects: str) -> None:
+    """Goal: empty values, foreign digits, characters that an object may not have and half of a
+    surrogate pair are found behind a right checksum, whoever's code it is."""
+    text = f"000201{objects}6304"
+    text += emvco.checksum(text.encode("utf-8", "replace").decode())
+    with pytest.raises(QrInvalid):
+        emvco.read(text)
 
 
 def test_the_checksum_may_be_lower_case() -> None:

@@ -50,6 +50,32 @@ def test_code128_knows_every_pair_of_digits(scan_svg: Scan, first: int) -> None:
         assert scan_svg(images.code128_svg(digits)) == [("Code 128", digits)]
 
 
+@pytest.mark.parametrize(
+    ("draw", "margins"),
+    [(images.qr_svg, (32, 32)), (images.qr_png, (32, 32)), (images.code128_svg, (20, 0))],
+)
+def test_the_quiet_zone_is_white(
+    bitmap_of: Callable[[bytes], tuple[bytearray, int]],
+    draw: Callable[[str], bytes],
+    margins: tuple[int, int],
+) -> None:
+    """Goal: 4 modules of 8 pixels around a QR code, 10 of 2 beside a Code 128, and no less: our
+    scanner would do without, others do not."""
+    pixels, width = bitmap_of(draw("123456789012345678"))
+    dark = [divmod(place, width) for place, pixel in enumerate(pixels) if pixel == 0]
+    rows, columns = [row for row, _ in dark], [column for _, column in dark]
+    height = len(pixels) // width
+    assert (min(columns), width - 1 - max(columns)) == (margins[0], margins[0])
+    assert (min(rows), height - 1 - max(rows)) == (margins[1], margins[1])
+
+
+def test_svg_and_png_are_the_same_picture(
+    bitmap_of: Callable[[bytes], tuple[bytearray, int]],
+) -> None:
+    """Goal: whichever a shop prints, it prints the same code."""
+    assert bitmap_of(images.qr_svg(PAYLOAD)) == bitmap_of(images.qr_png(PAYLOAD))
+
+
 def test_code128_has_the_width_of_the_standard() -> None:
     """Goal: start, nine pairs, check, stop: 11 modules each, and 2 for the last bar. No more."""
     modules = code128.modules("123456789012345678")
