@@ -76,7 +76,9 @@ class TerminalReporter:
             self._waiting[name] = None
         elif announcement.kind == "ready":
             self._waiting.pop(name, None)
-            self._line("✓", "green", name, f"{announcement.text}, {announcement.seconds:.1f} s")
+            self._line(
+                "✓", "green", name, f"{announcement.text} after {announcement.seconds:.1f} s"
+            )
         elif announcement.kind == "warning":
             self._line("!", "yellow", name, announcement.text)
         else:
@@ -123,8 +125,7 @@ class PlainReporter:
     def announce(self, announcement: Announcement) -> None:
         """Print a line; that something is being started is no news yet."""
         if announcement.kind == "ready":
-            took = f"{announcement.seconds:.1f} s"
-            self.say(f"{announcement.name} is ready after {took} ({announcement.text})")
+            self.say(f"{announcement.name} {announcement.text} after {announcement.seconds:.1f} s")
         elif announcement.kind != "starting":
             self.say(f"{announcement.name} {announcement.text}".strip())
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -67,7 +68,8 @@ def command(
     elif progress_descriptor is not None:
         _run_detached(options, progress_descriptor)
     else:
-        asyncio.run(_run(options, make_reporter(Console())))
+        with closing(make_reporter(Console())) as reporter:
+            asyncio.run(_run(options, reporter))
 
 
 async def _run(options: StackOptions, reporter: Reporter) -> None:
@@ -93,8 +95,6 @@ async def _run(options: StackOptions, reporter: Reporter) -> None:
         reporter.say("Everything is stopped.")
         if not stopping.clean:
             sys.exit(130)
-    finally:
-        reporter.close()
 
 
 class _StopSignals:
@@ -176,9 +176,9 @@ def _follow(read_end: int, layout: Layout, reporter: Reporter) -> None:
 def _run_detached(options: StackOptions, descriptor: int) -> None:
     """Be the supervisor in the background."""
     os.set_inheritable(descriptor, False)
-    reporter = PipeReporter(descriptor, PlainReporter(Console(soft_wrap=True)))
-    try:
-        asyncio.run(_run(options, reporter))
-    except StackError as error:
-        reporter.failed(str(error))
-        sys.exit(1)
+    with closing(PipeReporter(descriptor, PlainReporter(Console(soft_wrap=True)))) as reporter:
+        try:
+            asyncio.run(_run(options, reporter))
+        except StackError as error:
+            reporter.failed(str(error))
+            sys.exit(1)

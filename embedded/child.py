@@ -15,6 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from embedded.errors import NotReady, StartFailed
+from embedded.layout import show_path
 from embedded.privileges import AS_IS, Privilege, launch_arguments
 
 LOG_SIZE_MAX_BYTES = 10 * 1024 * 1024
@@ -175,7 +176,7 @@ async def run_check(check: Check) -> None:
 
 def _failure(command: Command, what: str) -> str:
     tail = last_lines(command.log_file)
-    return f"{command.name} {what}" + (f"\n{tail}" if tail else "")
+    return f"{command.name} {what}; its log is {show_path(command.log_file)}\n{tail}".strip()
 
 
 class ServerProcess:

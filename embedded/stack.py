@@ -26,6 +26,7 @@ from embedded.state import (
     forget_state,
     identify,
     is_alive,
+    is_uncollected,
     read_state,
     signal_process,
     supervisor_lock,
@@ -37,6 +38,7 @@ HTTP_PORT_DEFAULT = 8080
 
 _READY_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.05
+_COLLECT_SECONDS_MAX = 1.0
 _ORPHAN_SECONDS_MAX = 15.0
 _DOWN_SECONDS_MAX = 60.0
 _SERVER_PORTS = ("postgres", "nats", "nats-monitor", "valkey")
@@ -230,5 +232,11 @@ async def _wait_until_gone(identities: Sequence[ProcessIdentity], *, seconds: fl
     while any(is_alive(identity) for identity in identities):
         if time.monotonic() > deadline:
             return False
+        await asyncio.sleep(_POLL_SECONDS)
+    # What is left of them is for their parent (init, for orphans) to collect; usually it has.
+    collected_at = time.monotonic() + _COLLECT_SECONDS_MAX
+    while any(is_uncollected(identity) for identity in identities):
+        if time.monotonic() > collected_at:
+            break
         await asyncio.sleep(_POLL_SECONDS)
     return True

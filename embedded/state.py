@@ -67,6 +67,14 @@ def identify(pid: int) -> ProcessIdentity | None:
         return None
 
 
+def is_uncollected(identity: ProcessIdentity) -> bool:
+    """Whether this very process is still in the process list, be it as a zombie."""
+    try:
+        return _birth(psutil.Process(identity.pid)) == identity.birth
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _birth(process: psutil.Process) -> str:
     """When a process began, in a form that does not move when the clock is set."""
     try:

@@ -106,7 +106,10 @@ class Supervisor:
         took = time.monotonic() - began
         self._announce(
             Announcement(
-                kind="ready", name=program.name, text=f"127.0.0.1:{program.port}", seconds=took
+                kind="ready",
+                name=program.name,
+                text=f"is ready on port {program.port}",
+                seconds=took,
             )
         )
 

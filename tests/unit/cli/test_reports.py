@@ -22,7 +22,7 @@ from cli.reports import (
 )
 from embedded.supervisor import Announcement
 
-READY = Announcement(kind="ready", name="wallet", text="127.0.0.1:7001", seconds=1.23)
+READY = Announcement(kind="ready", name="wallet", text="is ready on port 7001", seconds=1.23)
 FELL = Announcement(kind="warning", name="wallet", text="was killed by SIGKILL")
 SUMMARY = Summary(gateway="http://127.0.0.1:8080", merchant_id="mer_1", data=".qrpay")
 
@@ -40,7 +40,7 @@ def test_plain_lines() -> None:
     reporter.announce(READY)
     reporter.announce(FELL)
     assert output.getvalue().splitlines() == [
-        "wallet is ready after 1.2 s (127.0.0.1:7001)",
+        "wallet is ready on port 7001 after 1.2 s",
         "wallet was killed by SIGKILL",
     ]
 
