@@ -200,9 +200,7 @@ def rule_of(annotation: Any) -> str | None:
     return next(filter(None, map(rule_of, get_args(annotation))), None)
 
 
-def field_faults(
-    struct_type: type[Struct], values: Mapping[str, Any], *, strict: bool
-) -> list[tuple[str, str]]:
+def field_faults(struct_type: type[Struct], values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Everything that is wrong with ``values`` as a ``struct_type``: (field, message) each."""
     fields = msgspec.structs.fields(struct_type)
     known = {field.encode_name for field in fields}
@@ -214,7 +212,7 @@ def field_faults(
                 faults.append((name, f"is required: it {rule}"))
             continue
         try:
-            msgspec.convert(values[name], field.type, strict=strict)
+            msgspec.convert(values[name], field.type)
         except msgspec.ValidationError:
             faults.append((name, rule))
     return faults
@@ -252,4 +250,4 @@ class BodyDecoder(Generic[BodyType]):
         for field, detail in self._forbidden_fields.items():
             if field in values:
                 return Problem("forbidden", detail=detail)
-        return invalid_request(*field_faults(self.body_type, values, strict=True))
+        return invalid_request(*field_faults(self.body_type, values))

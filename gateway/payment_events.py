@@ -110,11 +110,13 @@ class PaymentEvents:
         """Take the events of one message: wake who waits for them."""
         if batch.last_number and not self._continues(batch):
             self.lose_track("a gap in the event numbers")
-        if batch.last_number > (self.head_number or 0):
+        head_before = self.head_number or 0
+        if batch.last_number > head_before:
             self.head_number = batch.last_number
         for event in batch.events:
             self._done(event.payment)
-            if self._subscriptions:
+            # One from the past was streamed before, or read when its gap was seen.
+            if self._subscriptions and event.number > head_before:
                 self._offer(event)
 
     def lose_track(self, cause: str) -> None:

@@ -123,8 +123,9 @@ class Gateway:
 
     async def ready(self) -> None:
         """Return when it says that it can serve."""
+        client = await self.client()
         async with asyncio.timeout(20):
-            while (await (await self.client()).get("/readyz")).status_code != 200:
+            while (await client.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - over HTTP
                 await asyncio.sleep(0.05)
 
 

@@ -76,7 +76,7 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
         self.first_number = 0
         self._entries: dict[str, int] = defaultdict(int)
 
-    async def SubmitPayments(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def SubmitPayments(self, request: Any, context: Any) -> Any:
         """Accept payments, idempotently."""
         await self.faults.strike("SubmitPayments")
         self.batches.append(len(request.items))
@@ -90,9 +90,7 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
             else:
                 if self.before_answer is not None:
                     await self.before_answer(payment)
-                results.append(
-                    payment_pb2.SubmitPaymentResult(payment=payment, replayed=replayed)
-                )
+                results.append(payment_pb2.SubmitPaymentResult(payment=payment, replayed=replayed))
         return payment_pb2.SubmitPaymentsResponse(results=results)
 
     def _accept(self, item: payment_pb2.PaymentRequest) -> tuple[payment_pb2.Payment, bool]:
@@ -136,9 +134,9 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
             status=payment_pb2.PAYMENT_STATUS_PENDING,
             payer=payment_pb2.Party(id=payer, name=payer.title()),
             payee=payment_pb2.Party(id=payee, name=payee.title()),
-            money=item.money if item.HasField("money") else money_pb2.Money(
-                currency_code="USD", amount_minor=700
-            ),
+            money=item.money
+            if item.HasField("money")
+            else money_pb2.Money(currency_code="USD", amount_minor=700),
             note=item.note,
             order_ref=item.order_ref,
         )
@@ -179,7 +177,7 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
         """The number of the newest event."""
         return self.events[-1].number if self.events else self.first_number
 
-    async def GetPayment(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def GetPayment(self, request: Any, context: Any) -> Any:
         """Read one payment, as its payer, its payee or an operator."""
         await self.faults.strike("GetPayment")
         payment = self.payments.get(request.payment_id)
@@ -189,13 +187,13 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
             raise refusal("PAYMENT_NOT_FOUND", grpc.StatusCode.NOT_FOUND)
         return payment_pb2.GetPaymentResponse(payment=payment)
 
-    async def BatchGetPayments(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def BatchGetPayments(self, request: Any, context: Any) -> Any:
         """Read payments."""
         await self.faults.strike("BatchGetPayments")
         found = [self.payments[it] for it in request.payment_ids if it in self.payments]
         return payment_pb2.BatchGetPaymentsResponse(payments=found)
 
-    async def ListPayments(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def ListPayments(self, request: Any, context: Any) -> Any:
         """An owner's payments, newest first; the page token is an offset."""
         await self.faults.strike("ListPayments")
         if request.page_token and not request.page_token.isdigit():
@@ -216,7 +214,7 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
             payments=mine[start:end], next_page_token=str(end) if end < len(mine) else ""
         )
 
-    async def ListPaymentEvents(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def ListPaymentEvents(self, request: Any, context: Any) -> Any:
         """An owner's events after a number."""
         await self.faults.strike("ListPaymentEvents")
         mine = [
@@ -233,7 +231,7 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
     page_size_max = 3
     """Small, so that catching up takes several pages."""
 
-    async def CreateBankAccount(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def CreateBankAccount(self, request: Any, context: Any) -> Any:
         """Store a bank account."""
         await self.faults.strike("CreateBankAccount")
         if request.iban.startswith("XX"):
@@ -246,7 +244,7 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
         self.accounts[request.owner_id].append(account)
         return payment_pb2.CreateBankAccountResponse(bank_account=account)
 
-    async def ListBankAccounts(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def ListBankAccounts(self, request: Any, context: Any) -> Any:
         """An owner's bank accounts."""
         await self.faults.strike("ListBankAccounts")
         return payment_pb2.ListBankAccountsResponse(bank_accounts=self.accounts[request.owner_id])
@@ -280,14 +278,14 @@ class FakeWallets(wallet_pb2_grpc.WalletServiceServicer):
             for code in currency_codes
         ]
 
-    async def ListWallets(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def ListWallets(self, request: Any, context: Any) -> Any:
         """An owner's wallets."""
         await self.faults.strike("ListWallets")
         if request.owner_id not in self.wallets:
             raise refusal("OWNER_NOT_FOUND", grpc.StatusCode.NOT_FOUND)
         return wallet_pb2.ListWalletsResponse(wallets=self.wallets[request.owner_id])
 
-    async def ListEntries(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def ListEntries(self, request: Any, context: Any) -> Any:
         """A wallet's entries."""
         await self.faults.strike("ListEntries")
         owned = {wallet.currency_code for wallet in self.wallets.get(request.owner_id, ())}
@@ -320,7 +318,7 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
         self.decoded: dict[str, barcode_pb2.DecodedQr] = {}
         self.render_requests: list[barcode_pb2.RenderMerchantQrRequest] = []
 
-    async def IssueBarcode(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def IssueBarcode(self, request: Any, context: Any) -> Any:
         """A code that is valid for a minute."""
         await self.faults.strike("IssueBarcode")
         response = barcode_pb2.IssueBarcodeResponse(
@@ -332,13 +330,13 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
         response.expire_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=60))
         return response
 
-    async def GetMerchant(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def GetMerchant(self, request: Any, context: Any) -> Any:
         """The merchant."""
         await self.faults.strike("GetMerchant")
         self._check(request.merchant_id)
         return barcode_pb2.GetMerchantResponse(merchant=self.merchant)
 
-    async def RenderMerchantQr(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def RenderMerchantQr(self, request: Any, context: Any) -> Any:
         """A code whose content and tag say what was asked for."""
         await self.faults.strike("RenderMerchantQr")
         self._check(request.merchant_id)
@@ -351,7 +349,7 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
             static=not request.HasField("money"),
         )
 
-    async def DecodeQrs(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+    async def DecodeQrs(self, request: Any, context: Any) -> Any:
         """What a test said a text means; otherwise it is not sound."""
         await self.faults.strike("DecodeQrs")
         unsound = to_item_error(refusal("QR_INVALID", grpc.StatusCode.INVALID_ARGUMENT))
@@ -389,7 +387,7 @@ async def running_fake(
                     descriptor=descriptor,
                     register=getattr(grpc_module, f"add_{service}Servicer_to_server"),
                     servicer=servicer,
-                    allowed_callers=dict.fromkeys(descriptor.methods_by_name, {"gateway"}),
+                    allowed_callers={name: {"gateway"} for name in descriptor.methods_by_name},
                 )
             ],
             on_started=started.set_result,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.gateway.conftest import Gateway, Mesh, User
+from tests.integration.gateway.conftest import Mesh, User
 
 USD = {"amount": 1250, "currency": "USD"}
 
