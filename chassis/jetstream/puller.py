@@ -92,6 +92,7 @@ class Puller:
                 session = await self._jetstream.session()
                 await self._take_lease(session)
                 await self._pull_over(session)
+                failures = 0  # the connection was lost; there will be another one
             except (PullBroken, Unavailable, nats.errors.Error) as error:
                 failures = 1 if self._pull > before else failures + 1
                 _LOG.warning("pull_broken", consumer=self._name, error=str(error), times=failures)
@@ -121,10 +122,8 @@ class Puller:
         subscription = await client.subscribe(f"{inbox}.*", cb=self._receive)
         session.when_lost(self._wake.set)
         try:
-            while True:
+            while not session.lost:
                 self._wake.clear()
-                if session.lost:
-                    raise PullBroken("connection lost")
                 if (room := self._room()) > 0:
                     await self._pull_once(session, inbox, room)
                 else:
@@ -136,10 +135,10 @@ class Puller:
                 async with asyncio.timeout(_DRAIN_SECONDS):
                     await subscription.drain()  # type: ignore[no-untyped-call]
             raise
-        except PullBroken:
+        finally:
+            # Also when the connection is lost: nats-py would renew the subscription with the next.
             with suppress(nats.errors.Error):
                 await subscription.unsubscribe()
-            raise
 
     async def _pull_once(self, session: Session, inbox: str, room: int) -> None:
         self._pull += 1
@@ -155,15 +154,13 @@ class Puller:
             json.dumps(request).encode(),
             reply=f"{inbox}.{self._pull}",
         )
-        while self._expected > 0 and not self._status[0]:
+        while self._expected > 0 and not self._status[0] and not session.lost:
             self._wake.clear()
             try:
                 async with asyncio.timeout_at(self._heard_at + 2 * self._heartbeat_seconds):
                     await self._wake.wait()
             except TimeoutError:
                 self._check_silence()
-            if session.lost:
-                raise PullBroken("connection lost")
         if self._status[0]:
             await self._judge(*self._status)
 
