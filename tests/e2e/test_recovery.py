@@ -37,7 +37,7 @@ async def tokens(victim: Stack) -> dict[str, str]:
 
 
 class Load:
-    """Clients that pay all the time and, as they should, repeat with the same key until answered."""
+    """Clients that pay all the time and, as they should, repeat with the same key till answered."""
 
     def __init__(self, stack: Stack, tokens: dict[str, str]) -> None:
         self._users = [

@@ -234,7 +234,7 @@ async def test_each_way_of_asking_becomes_the_same_shape(till: Till, database: D
     ],
 )
 async def test_a_refused_item_fails_alone(till: Till, request_: Request, reason: str) -> None:
-    """Each refusal by its reason; the neighbour in its batch is accepted; nothing else is stored."""
+    """Each refusal by its reason; its neighbour is accepted; nothing else is stored."""
     refused, neighbour = await till.submit(request_, a_request(request_id="neighbour"))
     assert isinstance(refused, ServiceError)
     assert refused.reason == reason
