@@ -80,7 +80,7 @@ def _birth(process: psutil.Process) -> str:
     try:
         line = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8", errors="replace")
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         if Path("/proc/self/stat").exists():
             raise psutil.NoSuchProcess(process.pid) from None
         return str(process.create_time())

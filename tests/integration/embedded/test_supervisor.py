@@ -243,8 +243,10 @@ async def test_down_ends_a_running_supervisor(layout: Layout, tmp_path: Path) ->
     assert child is not None
     with pytest.raises(AlreadyRunning, match=str(process.pid)), supervisor_lock(layout):
         pass
-    assert await stop_stack(layout, announce=lambda _: None)
-    assert process.wait(timeout=5) == -signal.SIGTERM
+    status, stopped = await asyncio.gather(
+        asyncio.to_thread(process.wait), stop_stack(layout, announce=lambda _: None)
+    )
+    assert (status, stopped) == (-signal.SIGTERM, True)
     assert not is_alive(child)
     process.communicate()
 
