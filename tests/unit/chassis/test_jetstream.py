@@ -172,6 +172,7 @@ async def test_the_status_of_an_earlier_pull_means_nothing() -> None:
         second = await server.next_pull()
         await server.say(first, "409", "Consumer Deleted")
         await server.say(second, "100", "Idle Heartbeat")
+        await let_run(lambda: True)
         assert server.pulls.empty()
         await server.say(second, "408", "Request Timeout")
         third = await server.next_pull()
@@ -220,6 +221,21 @@ async def test_messages_that_wait_and_do_not_come_are_a_reason_to_begin_anew() -
         await server.say(second, "408", "Request Timeout")
         third = await server.next_pull()
         assert third.inbox != first.inbox
+
+
+async def test_messages_that_come_late_are_no_stall() -> None:
+    """Goal: an empty pull now and then, while others bring messages, is a matter of timing."""
+    server = FakeServer()
+    server.info = {"num_pending": 5, "num_ack_pending": 0}
+    inboxes = set()
+    async with pulling(server):
+        for sequence in range(6):
+            pull = await server.next_pull()
+            inboxes.add(pull.inbox)
+            if sequence % 2:
+                await server.send(delivery(sequence))
+            await server.say(pull, "408", "Request Timeout")
+    assert len(inboxes) == 1
 
 
 @pytest.mark.parametrize(
