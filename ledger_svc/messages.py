@@ -33,6 +33,11 @@ class Reading(NamedTuple):
     """Payments whose money did not move: nothing to book."""
     refused: list[RefusedResult]
 
+    @property
+    def result_count(self) -> int:
+        """How many results the message has."""
+        return len(self.bookings) + len(self.failed_payment_ids) + len(self.refused)
+
 
 def read_message(data: bytes) -> Reading:
     """Read a ResultBatch. Raises ``MalformedMessage`` if it is not one; a single bad result does

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 
 from sqlalchemy.exc import DBAPIError
@@ -68,20 +69,14 @@ async def post_bookings(
                 outcomes[place] = _compare(booking, there[booking.payment_id])
         return outcomes
 
-    try:
+    with _database_errors():
         return await database.transaction(work)
-    except DBAPIError as error:
-        if (sqlstate(error) or "")[:2] in _REFUSAL_CLASSES:
-            raise BookingRefused from error
-        # A full disk, a missing right, a server that became a standby: none of it is the fault of a
-        # payment, and none of it may make us give one up.
-        _LOG.error("database cannot post", sqlstate=sqlstate(error))
-        raise Unavailable from error
 
 
 async def booked_payments(database: Database, payment_ids: Sequence[str]) -> set[str]:
-    """Which of these payments are in the journal."""
-    return set(await database.read(lambda connection: store.booked(connection, payment_ids)))
+    """Which of these payments are in the journal. Raises like ``post_bookings``."""
+    with _database_errors():
+        return set(await database.read(lambda connection: store.booked(connection, payment_ids)))
 
 
 async def batch_get_accounts(database: Database, account_ids: Sequence[str]) -> list[Account]:
@@ -116,3 +111,18 @@ def _compare(booking: Booking, booked: Booking) -> Outcome | ServiceError:
     if fields := differences(booking, booked):
         return PaymentBookedDifferently(payment_id=booking.payment_id, fields=", ".join(fields))
     return Outcome.REPEATED
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    """Tell what is wrong with a booking from what is wrong with the database."""
+    try:
+        yield
+    except DBAPIError as error:
+        state = sqlstate(error) or ""
+        if state[:2] in _REFUSAL_CLASSES:
+            raise BookingRefused from error
+        # A full disk, a missing right, a server that became a standby: none of it is the fault of a
+        # payment, and none of it may make us give one up.
+        _LOG.error("database cannot post", sqlstate=state)
+        raise Unavailable from error

@@ -12,31 +12,65 @@ from enum import Enum
 
 from opentelemetry import trace
 
-from chassis.batching import isolate
+from chassis.batching import is_outage, isolate
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import ServiceError
 from chassis.ids import IdMaker
+from chassis.jetstream import Consumer, ConsumerSpec, JetStream, Message
 from chassis.logs import get_logger
 from chassis.telemetry import context_of
 from ledger_svc.errors import REFUSALS
-from ledger_svc.messages import MalformedMessage, Reading, read_message
+from ledger_svc.messages import Reading, read_message
 from ledger_svc.model import Booking
 from ledger_svc.operations import Outcome, booked_payments, post_bookings
+from ledger_svc.settings import LedgerSettings
 
 _LOG = get_logger(__name__)
 _TRACER = trace.get_tracer("qrpay.ledger")
+
+POSTING = ConsumerSpec(
+    stream="PAYMENT_RESULTS",
+    name="ledger-posting",
+    # A database that hangs is found out after four tries of 8 s at most; a handler that is cut off
+    # before that would look like a defect.
+    handler_seconds_max=45.0,
+    backoff_seconds=(60.0,),
+    # An outage uses up no delivery; only crashes and defects do. A payment that is not in the book
+    # is a difference that people have to clear, so give up late: after about three hours.
+    max_deliver=100,
+)
+"""Our place in the results stream."""
+
+
+class PostingDefect(Exception):
+    """Something kept a payment from being booked that nobody thought of; the log says what."""
 
 
 class Verdict(Enum):
     """What is to become of a message."""
 
     DONE = "done"
-    """All of it is in the journal or has no place there: acknowledge it."""
+    """All of it is in the journal or has no place there."""
     REFUSED = "refused"
-    """Something in it can never be booked, and that was logged as an error: do not repeat it."""
+    """Something in it can never be booked, and that was logged as an error."""
     LATER = "later"
-    """A defect of ours kept something in it from being booked: repeat it after a while."""
+    """A defect of ours kept something in it from being booked."""
+
+
+def posting_consumer(
+    jetstream: JetStream, posting: Posting, *, settings: LedgerSettings
+) -> Consumer[Reading]:
+    """The consumer of the results that books them. Waits for the stream, which is payment_svc's."""
+    return Consumer(
+        jetstream,
+        POSTING,
+        decode=read_message,
+        handle=posting.handle,
+        weight=lambda reading: reading.result_count,
+        weight_max=settings.results_per_transaction_max,
+        buffer_max=settings.messages_buffered_max,
+    )
 
 
 class Posting:
@@ -55,21 +89,39 @@ class Posting:
         self._clock = clock
         self._size_max = results_per_transaction_max
 
-    async def handle(self, messages: Sequence[bytes]) -> list[Verdict]:
+    async def handle(self, messages: Sequence[Message[Reading]]) -> None:
+        """Book what these messages say; those that are not settled here are to be acknowledged.
+
+        A message with something in it that can never be booked is terminated: the advisory of that
+        reaches people, and the rest of it is booked. Raises ``Unavailable`` while the database
+        cannot do its work: all messages have to be handled again. Raises ``PostingDefect`` if some
+        of them have to be delivered again; the others are settled then.
+        """
+        verdicts = await self.post([message.value for message in messages])
+        for message, verdict in zip(messages, verdicts, strict=True):
+            if verdict is Verdict.DONE:
+                await message.ack()
+            elif verdict is Verdict.REFUSED:
+                await message.term("a result in it cannot be booked")
+        if Verdict.LATER in verdicts:
+            raise PostingDefect
+
+    async def post(self, readings: Sequence[Reading]) -> list[Verdict]:
         """Book what these messages say; one verdict per message, in order.
 
         A result that is malformed, contradicts the journal or is refused by the database keeps no
         other from being booked. Raises ``Unavailable`` while the database cannot do its work: part
-        of the messages may be booked, and all have to be handled again.
+        of the messages may be booked.
         """
-        readings = [_read(message) for message in messages]
-        bookings = [item for reading in readings if reading for item in reading.bookings]
+        bookings = [item for reading in readings for item in reading.bookings]
         begun = self._clock.now()
         verdicts: dict[str, Verdict] = {}
         for start in range(0, len(bookings), self._size_max):
             verdicts |= await self._book(bookings[start : start + self._size_max])
         _trace(readings, begun)
         verdicts |= await self._contradictions(readings)
+        for reading in readings:
+            _log_refused(reading)
         return [_verdict(reading, verdicts) for reading in readings]
 
     async def _book(self, bookings: Sequence[Booking]) -> dict[str, Verdict]:
@@ -82,7 +134,7 @@ class Posting:
         for booking, outcome in zip(bookings, await isolate(bookings, post), strict=True):
             if not isinstance(outcome, ServiceError):
                 continue
-            if outcome.retryable:
+            if is_outage(outcome):
                 raise outcome
             _LOG.error(
                 "payment not booked",
@@ -94,9 +146,9 @@ class Posting:
             verdicts[booking.payment_id] = Verdict.REFUSED if is_final else Verdict.LATER
         return verdicts
 
-    async def _contradictions(self, readings: Sequence[Reading | None]) -> dict[str, Verdict]:
+    async def _contradictions(self, readings: Sequence[Reading]) -> dict[str, Verdict]:
         """The verdict on payments that failed, as we are told now, but are booked."""
-        failed = [item for reading in readings if reading for item in reading.failed_payment_ids]
+        failed = [item for reading in readings for item in reading.failed_payment_ids]
         if not failed:
             return {}
         contradictions = await booked_payments(self._database, failed)
@@ -105,22 +157,14 @@ class Posting:
         return dict.fromkeys(contradictions, Verdict.REFUSED)
 
 
-def _read(message: bytes) -> Reading | None:
-    try:
-        reading = read_message(message)
-    except MalformedMessage as error:
-        _LOG.error("malformed message", fault=str(error), size_bytes=len(message))
-        return None
+def _log_refused(reading: Reading) -> None:
     for payment_id, field in reading.refused:
         _LOG.error(
             "malformed result", payment_id=payment_id, field=field, batch_id=reading.batch_id
         )
-    return reading
 
 
-def _verdict(reading: Reading | None, verdicts: Mapping[str, Verdict]) -> Verdict:
-    if reading is None:
-        return Verdict.REFUSED
+def _verdict(reading: Reading, verdicts: Mapping[str, Verdict]) -> Verdict:
     found = {Verdict.REFUSED} if reading.refused else set()
     if verdicts:  # hardly ever: otherwise nobody has to look at each payment
         payment_ids = [*(item.payment_id for item in reading.bookings), *reading.failed_payment_ids]
@@ -129,9 +173,9 @@ def _verdict(reading: Reading | None, verdicts: Mapping[str, Verdict]) -> Verdic
     return next((item for item in (Verdict.LATER, Verdict.REFUSED) if item in found), Verdict.DONE)
 
 
-def _trace(readings: Sequence[Reading | None], begun: datetime) -> None:
+def _trace(readings: Sequence[Reading], begun: datetime) -> None:
     """Show the posting in the trace of each payment that is traced."""
-    for reading in filter(None, readings):
+    for reading in readings:
         for booking, traceparent in zip(reading.bookings, reading.traceparents, strict=True):
             if traceparent:
                 _TRACER.start_span(

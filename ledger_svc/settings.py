@@ -16,5 +16,5 @@ class LedgerSettings(ProcessSettings, frozen=True, kw_only=True):
     """One posts, the others read."""
     results_per_transaction_max: PositiveInt = 256
     """Results that are booked in one database transaction."""
-    messages_per_pull_max: PositiveInt = 32
-    """Messages taken from the queue at a time, each with 1 to 256 results."""
+    messages_buffered_max: PositiveInt = 32
+    """Messages that wait in this process, each with 1 to 256 results."""

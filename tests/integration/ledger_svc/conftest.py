@@ -93,6 +93,22 @@ def auditor(ledger_database: Any) -> Auditor:
 
 
 @pytest.fixture
+def auditor_of() -> type[Auditor]:
+    """Makes an auditor of another database, from its superuser's URL."""
+    return Auditor
+
+
+@pytest.fixture
+def databases_on(template_databases: Any) -> Callable[[Any], Awaitable[Any]]:
+    """Makes an empty ledger database on a server of the test's own."""
+
+    async def make(server: Any) -> Any:
+        return await type(template_databases)(server).clone("ledger")
+
+    return make
+
+
+@pytest.fixture
 def ids() -> IdMaker:
     """Makes real ids."""
     return IdMaker(clock=SystemClock())

@@ -14,6 +14,7 @@ from chassis.database import Database, open_database
 from chassis.errors import Unavailable
 from chassis.ids import IdMaker
 from ledger_svc import operations
+from ledger_svc.messages import Reading, read_message
 from ledger_svc.model import Booking
 from ledger_svc.posting import Posting, Verdict
 from ledger_svc.store import Account
@@ -24,8 +25,8 @@ from qrpay.type.v1.money_pb2 import Money
 DONE, REFUSED, LATER = Verdict.DONE, Verdict.REFUSED, Verdict.LATER
 
 
-def message(*bookings: Booking, failed: Sequence[str] = ()) -> bytes:
-    """A message of the results queue."""
+def message(*bookings: Booking, failed: Sequence[str] = ()) -> Reading:
+    """A message of the results queue, as it is read."""
     batch = ResultBatch(batch_id="bat_1")
     for booking in bookings:
         result = batch.results.add(
@@ -44,7 +45,7 @@ def message(*bookings: Booking, failed: Sequence[str] = ()) -> bytes:
                 task=TransferTask(payment_id=payment_id), failure_code=FAILURE_CODE_WALLET_CLOSED
             )
         )
-    return batch.SerializeToString()
+    return read_message(batch.SerializeToString())
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ async def test_messages_are_posted_together(
 ) -> None:
     """All payments of all messages are booked, across the borders of messages and transactions."""
     messages = [message(*(make_booking() for _ in range(size))) for size in (1, 150, 256, 3)]
-    assert await posting.handle(messages) == [DONE] * 4
+    assert await posting.post(messages) == [DONE] * 4
     assert await operations.batch_get_accounts(database, ["wal_bob"]) == [
         Account("wal_bob", "USD", 0, 410_000)
     ]
@@ -75,9 +76,9 @@ async def test_redelivered_messages_post_once(
 ) -> None:
     """The same messages again, alone and mixed with new ones, change nothing but what is new."""
     first, second = message(make_booking(), make_booking()), message(make_booking())
-    assert await posting.handle([first]) == [DONE]
-    assert await posting.handle([first, first]) == [DONE, DONE]
-    assert await posting.handle([second, first]) == [DONE, DONE]
+    assert await posting.post([first]) == [DONE]
+    assert await posting.post([first, first]) == [DONE, DONE]
+    assert await posting.post([second, first]) == [DONE, DONE]
     assert len(await auditor.booked()) == 3
     assert await auditor.faults() == []
 
@@ -88,7 +89,7 @@ async def test_two_consumers_at_once(
     """Two replicas with the same messages at the same time book every payment once, no error."""
     messages = [message(*(make_booking() for _ in range(100))) for _ in range(6)]
     one, other = make_posting(database, ids), make_posting(database, ids)
-    verdicts = await asyncio.gather(one.handle(messages), other.handle(messages[::-1]))
+    verdicts = await asyncio.gather(one.post(messages), other.post(messages[::-1]))
     assert list(verdicts) == [[DONE] * 6, [DONE] * 6]
     assert len(await auditor.booked()) == 600
     assert await auditor.faults() == []
@@ -99,28 +100,24 @@ async def test_failed_results_post_nothing(
 ) -> None:
     """A payment whose money did not move is not in the journal, and is no error."""
     with capture_logs() as logs:
-        assert await posting.handle([message(failed=["pay_1", "pay_2"])]) == [DONE]
-    assert await posting.handle([message(make_booking(), failed=["pay_1"])]) == [DONE]
+        assert await posting.post([message(failed=["pay_1", "pay_2"])]) == [DONE]
+    assert await posting.post([message(make_booking(), failed=["pay_1"])]) == [DONE]
     assert logs == []
     assert len(await auditor.booked()) == 1
 
 
-async def test_a_malformed_message_does_not_stop_the_others(
+async def test_a_malformed_result_does_not_stop_the_others(
     posting: Posting, make_booking: Any, auditor: Any
 ) -> None:
-    """Garbage, an empty batch and a bad result are refused and told; the rest is booked."""
+    """A bad result is refused and told; its neighbours and the other messages are booked."""
     bad = make_booking(amount_minor=-5)
-    messages = [b"garbage", message(make_booking()), b"", message(bad, make_booking())]
     with capture_logs() as logs:
-        assert await posting.handle(messages) == [REFUSED, DONE, REFUSED, REFUSED]
+        verdicts = await posting.post([message(bad, make_booking()), message(make_booking())])
+    assert verdicts == [REFUSED, DONE]
     assert len(await auditor.booked()) == 2
-    assert [(log["event"], log["log_level"]) for log in logs] == [
-        ("malformed message", "error"),
-        ("malformed message", "error"),
-        ("malformed result", "error"),
-    ]
-    assert logs[2]["payment_id"] == bad.payment_id
-    assert logs[2]["field"] == "amount_minor"
+    (log,) = logs
+    assert (log["event"], log["log_level"]) == ("malformed result", "error")
+    assert (log["payment_id"], log["field"]) == (bad.payment_id, "amount_minor")
 
 
 async def test_a_contradicting_repeat_is_told(
@@ -129,11 +126,11 @@ async def test_a_contradicting_repeat_is_told(
     """A repeat with other content, and a failure of what is booked: errors in the log, and nothing
     in the journal."""
     booking = make_booking()
-    await posting.handle([message(booking)])
+    await posting.post([message(booking)])
     changed = message(booking._replace(amount_minor=7), make_booking())
     failed = message(failed=[booking.payment_id])
     with capture_logs() as logs:
-        assert await posting.handle([changed, failed, message(make_booking())]) == [
+        assert await posting.post([changed, failed, message(make_booking())]) == [
             REFUSED,
             REFUSED,
             DONE,
@@ -155,9 +152,9 @@ async def test_what_the_database_refuses_stands_alone(
     """An account in another currency and a total out of range are refused, and told; their
     neighbours in the same transaction are booked."""
     foreign, huge = make_booking(currency_code="EUR"), make_booking(amount_minor=2**63 - 1)
-    assert await posting.handle([message(make_booking())]) == [DONE]
+    assert await posting.post([message(make_booking())]) == [DONE]
     with capture_logs() as logs:
-        verdicts = await posting.handle(
+        verdicts = await posting.post(
             [message(make_booking(), foreign), message(huge), message(make_booking())]
         )
     assert verdicts == [REFUSED, REFUSED, DONE]
@@ -185,7 +182,7 @@ async def test_a_database_that_cannot_post_refuses_no_payment(
     await auditor.change(statement.replace(b"{}", ledger_database.name.encode()))
     async with open_database(ledger_database.url, application_name="test") as database:
         with pytest.raises(Unavailable):
-            await make_posting(database, ids).handle([message(make_booking(), make_booking())])
+            await make_posting(database, ids).post([message(make_booking(), make_booking())])
 
 
 async def test_a_defect_keeps_only_its_own_message(
@@ -209,7 +206,7 @@ async def test_a_defect_keeps_only_its_own_message(
 
     posting = make_posting(database, BrokenIds(clock=SystemClock()))
     with capture_logs() as logs:
-        verdicts = await posting.handle([message(make_booking()) for _ in range(3)])
+        verdicts = await posting.post([message(make_booking()) for _ in range(3)])
     assert verdicts == [DONE, LATER, DONE]
     assert "payment not booked" in {log["event"] for log in logs}
     assert len(await auditor.booked()) == 2
