@@ -104,10 +104,3 @@ class BarcodeUsed(ServiceError):
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "BARCODE_USED"
-
-
-class TooManyBankAccounts(ServiceError):
-    """There is no room for one more bank account."""
-
-    code = grpc.StatusCode.FAILED_PRECONDITION
-    reason = "TOO_MANY_BANK_ACCOUNTS"

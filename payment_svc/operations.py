@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import Clock
 from chassis.database import Database, sqlstate
-from chassis.errors import ServiceError
+from chassis.errors import InvalidArgument, ServiceError
 from chassis.ids import IdMaker
 from payment_svc import store
 from payment_svc.errors import (
@@ -19,7 +19,6 @@ from payment_svc.errors import (
     PaymentNotFound,
     RequestIdInFlight,
     RequestIdReused,
-    TooManyBankAccounts,
 )
 from payment_svc.model import Kind, NewPayment, Status
 from payment_svc.store import Ending, PaymentFilter, PaymentRow
@@ -214,7 +213,8 @@ async def list_events(
 async def create_bank_account(
     database: Database, *, owner_id: str, holder: str, iban: str, clock: Clock, ids: IdMaker
 ) -> Row[Any]:
-    """Store a bank account, or answer the one that is there. Raises ``TooManyBankAccounts``."""
+    """Store a bank account, or answer the one that is there. Raises
+    ``InvalidArgument`` if there are too many."""
     bank_account_id, now = ids.make("bnk"), clock.now()
 
     async def work(connection: AsyncConnection) -> Row[Any]:
@@ -230,7 +230,7 @@ async def create_bank_account(
             connection, owner_id, count_max=_BANK_ACCOUNTS_MAX + 1
         )
         if len(accounts) > _BANK_ACCOUNTS_MAX:
-            raise TooManyBankAccounts(limit=str(_BANK_ACCOUNTS_MAX))
+            raise InvalidArgument([("iban", f"is one too many: {_BANK_ACCOUNTS_MAX} at most")])
         return next(account for account in accounts if account.iban == iban)
 
     return await database.transaction(work)

@@ -14,7 +14,10 @@ from typing import Any
 import httpx
 import psutil
 
-_QRPAY = Path(sys.executable).parent / "qrpay"
+from embedded.layout import Layout
+from embedded.observation import Observation, observe
+
+QRPAY = Path(sys.executable).parent / "qrpay"
 _COMMAND_SECONDS_MAX = 90
 
 
@@ -29,7 +32,7 @@ class Stack:
     async def command(self, *arguments: str, expect: int | None = 0) -> str:
         """Run `qrpay ...` on this data directory; answer its standard output."""
         process = await asyncio.create_subprocess_exec(
-            _QRPAY,
+            QRPAY,
             *arguments,
             "--data",
             str(self.data),
@@ -57,17 +60,21 @@ class Stack:
         found: dict[str, Any] = json.loads(await self.command("status", "--json", expect=None))
         return found
 
+    async def members(self) -> dict[str, Observation]:
+        """Everything that runs, by name, asked from here: a command each time would be load too."""
+        observed = await observe(Layout(self.data))
+        return {item.member.name: item for item in observed.observations}
+
     async def pid(self, name: str) -> int:
         """The process id of a process or server."""
-        status = await self.status()
-        members = {item["name"]: item for item in status["processes"] + status["servers"]}
-        pid: int = members[name]["pid"]
-        return pid
+        identity = (await self.members())[name].member.identity
+        assert identity is not None, f"{name} does not run"
+        return identity.pid
 
     async def server_url(self, name: str) -> str:
         """The administrator's URL of a server."""
-        status = await self.status()
-        url: str = next(item["url"] for item in status["servers"] if item["name"] == name)
+        url = (await self.members())[name].member.url
+        assert url is not None
         return url
 
     async def token(self, user: str) -> str:
@@ -78,14 +85,10 @@ class Stack:
         """Send a signal to a process or server."""
         os.kill(await self.pid(name), number)
 
-    async def healthy(self) -> None:
+    async def healthy(self, seconds_max: float = 60) -> None:
         """Wait until everything is healthy."""
-        async with asyncio.timeout(60):
-            while True:
-                status = await self.status()
-                members = status["processes"] + status["servers"]
-                if members and all(item["healthy"] for item in members):
-                    return
+        async with asyncio.timeout(seconds_max):
+            while not all(item.healthy for item in (await self.members()).values()):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
 
 

@@ -116,12 +116,11 @@ async def check(stack: Stack, load: Load) -> None:
 async def test_a_process_killed_under_load_loses_nothing(
     victim: Stack, tokens: dict[str, str], name: str
 ) -> None:
-    """kill -9, three times; it is started again, clients repeat, every payment happens once."""
+    """kill -9; it is started again, clients repeat, every payment happens once."""
     async with Load(victim, tokens) as load:
-        for _ in range(3):
-            await load.progress()
-            await victim.kill(name)
-            await victim.healthy()
+        await load.progress()
+        await victim.kill(name)
+        await victim.healthy()
         await load.progress()
     await check(victim, load)
 
