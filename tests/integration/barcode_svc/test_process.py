@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from redis.asyncio import Redis
 
 import barcode_svc
 from barcode_svc.rpc import ALLOWED_CALLERS
@@ -28,6 +29,7 @@ from qrpay.type.v1 import money_pb2
 
 REPOSITORY = Path(barcode_svc.__file__).parents[1]
 SERVICE = "qrpay.barcode.v1.BarcodeService"
+_POOL = "barcode:pool:*"
 HMAC_KEY = "hidden-key-of-at-least-32-characters"
 CAFE = barcode_pb2.Merchant(
     id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
@@ -410,6 +412,20 @@ async def test_no_code_and_no_secret_is_logged(mesh: Mesh) -> None:
     assert not re.findall(r"(?<![0-9])[0-9]{18}(?![0-9])", log)
     for secret in (issued.code, HMAC_KEY, mesh.valkey.barcode_url, "usr_log"):
         assert secret not in log
+
+
+async def test_its_pool_is_kept_filled(mesh: Mesh) -> None:
+    """Goal: the process fills a pool of its own in the background, also after Valkey lost it."""
+    async with (
+        asyncio.timeout(20),
+        Redis.from_url(mesh.valkey.url, decode_responses=True) as administrator,
+    ):
+        await administrator.flushall()
+        await mesh.issue()  # finds the pool low
+        levels: list[int] = []
+        while levels != [2_000]:  # noqa: ASYNC110 - another process decides when
+            await asyncio.sleep(0.01)
+            levels = [await administrator.llen(key) async for key in administrator.scan_iter(_POOL)]
 
 
 async def test_migrating_again_changes_nothing(mesh: Mesh) -> None:
