@@ -23,7 +23,7 @@ from chassis.logs import get_logger
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_log = get_logger(__name__)
+_LOG = get_logger(__name__)
 
 
 _OUTAGES = {Overloaded.reason, DeadlineExceeded.reason}
@@ -79,7 +79,7 @@ async def isolate(
 
 
 def _internal(error: Exception) -> ServiceError:
-    _log.error("batch_item_failed", exc_info=error)
+    _LOG.error("batch_item_failed", exc_info=error)
     internal = ServiceError()
     internal.__cause__ = error
     return internal

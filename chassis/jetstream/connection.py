@@ -71,6 +71,7 @@ class Session:
         self.client = client
         self.lost = False
         self._when_lost: list[Callable[[], None]] = []
+        self._limits: set[asyncio.Timeout] = set()
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         """Call this when the connection is lost; at once if it is already."""
@@ -79,9 +80,26 @@ class Session:
         else:
             self._when_lost.append(callback)
 
+    @asynccontextmanager
+    async def within(self, seconds: float) -> AsyncIterator[None]:
+        """A time limit that also ends with the connection: no reply will come after that.
+
+        Raises TimeoutError.
+        """
+        async with asyncio.timeout(seconds) as limit:
+            self._limits.add(limit)
+            try:
+                yield
+            finally:
+                self._limits.discard(limit)
+
     def end(self) -> None:
         """The connection is lost."""
         self.lost = True
+        now = asyncio.get_running_loop().time()
+        for limit in self._limits:
+            if not limit.expired():
+                limit.reschedule(now)
         while self._when_lost:
             self._when_lost.pop()()
 
@@ -119,7 +137,7 @@ class JetStream:
         May be repeated with the same ``message_id``: within the stream's duplicate window it is
         stored once. If no stream takes the subject, the streams are declared again and it is tried
         once more. Raises ``Unavailable`` if the message was not stored; ``OutcomeUnknown``, a kind
-        of it, if the acknowledgement did not come in time.
+        of it, if the acknowledgement did not come in time, or the connection broke first.
         """
         headers = {"Nats-Msg-Id": message_id}
         try:
@@ -229,16 +247,18 @@ class JetStream:
         timeout_seconds: float,
         headers: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise Unavailable
         try:
-            # One subscription serves all requests in flight; each waits for its own reply.
-            reply = await self._session.client.request(
-                subject, payload, timeout=timeout_seconds, headers=headers
-            )
+            async with session.within(timeout_seconds):
+                # One subscription serves all requests in flight; each waits for its own reply.
+                reply = await session.client.request(
+                    subject, payload, timeout=timeout_seconds, headers=headers
+                )
         except nats.errors.NoRespondersError as error:
             raise NoResponders from error
-        except nats.errors.TimeoutError as error:
+        except TimeoutError as error:  # nats-py's own is one, too
             raise OutcomeUnknown from error
         except nats.errors.MaxPayloadError:
             raise  # no repeat will help
@@ -268,6 +288,8 @@ class JetStream:
             self._begin_session(client)
 
         async def on_disconnected() -> None:
+            if self._session is not None:
+                _LOG.warning("nats_disconnected", name=self._name)
             self._end_session()
 
         async def on_closed() -> None:
@@ -293,7 +315,6 @@ class JetStream:
     def _end_session(self) -> None:
         self._connected.clear()
         if self._session is not None:
-            _LOG.warning("nats_disconnected", name=self._name)
             session, self._session = self._session, None
             session.end()
 

@@ -60,8 +60,9 @@ class ConsumerSpec:
     delivers again. The first is the consumer's ack wait; the last one repeats."""
     retry_seconds: float = 2.0
     """How long a message rests after its handler failed, times its deliveries so far."""
-    max_deliver: int = 8
-    """Deliveries before a message is given up."""
+    max_deliver: int = 20
+    """Deliveries before a message is given up. A process that stops and hands a message back uses
+    one up, too."""
     max_ack_pending: int = 256
     """Messages delivered and not acknowledged, over all processes; there delivery stops."""
 
@@ -81,7 +82,7 @@ class ConsumerSpec:
 
     def config(self) -> dict[str, Any]:
         """The configuration in the server's own terms."""
-        config: dict[str, Any] = {
+        return {
             "name": self.name,
             "durable_name": self.name,
             "deliver_policy": "all",
@@ -90,15 +91,14 @@ class ConsumerSpec:
             "backoff": [_nanoseconds(seconds) for seconds in self.backoff_seconds],
             "max_deliver": self.max_deliver,
             "max_ack_pending": self.max_ack_pending,
+            "filter_subject": self.filter_subject,
         }
-        if self.filter_subject:
-            config["filter_subject"] = self.filter_subject
-        return config
 
 
 def differs(present: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Whether a configuration lacks something; what an operator added to it is left alone."""
-    return any(present.get(key) != value for key, value in wanted.items())
+    # The server leaves out what is empty.
+    return any((present.get(key) or None) != (value or None) for key, value in wanted.items())
 
 
 def _nanoseconds(seconds: float) -> int:

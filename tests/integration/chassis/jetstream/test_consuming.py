@@ -250,6 +250,23 @@ async def test_stop_ends_a_pause(
         await second.until(lambda: second.deliveries == [(1, 2)])
 
 
+async def test_a_changed_spec_is_applied_to_the_consumer(
+    jetstream: JetStream, stream: StreamSpec, spec: ConsumerSpec
+) -> None:
+    """Goal: a consumer is updated when its spec says something new, and only then."""
+    await jetstream.declare()
+    created = await jetstream.declare_consumer(spec)
+    again = await jetstream.declare_consumer(spec)
+    assert created["type"].endswith("consumer_create_response")
+    assert again["type"].endswith("consumer_info_response")
+    changed = replace(spec, max_ack_pending=7, filter_subject=f"{stream.name}.some.>")
+    for wanted in (changed, spec):
+        info = await jetstream.declare_consumer(wanted)
+        assert info["config"]["max_ack_pending"] == wanted.max_ack_pending
+        assert info["config"].get("filter_subject", "") == wanted.filter_subject
+        assert info["created"] == created["created"]
+
+
 async def test_two_consumers_share_the_work(
     jetstream: JetStream, stream: StreamSpec, spec: ConsumerSpec, nats_server: NatsServer
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chassis.errors import Unavailable
+from chassis.errors import OutcomeUnknown, Unavailable
 from chassis.jetstream import ConsumerSpec, JetStream, Message, StreamSpec, connect
 from chassis.settings import Secret
 from embedded.nats import NatsServer
@@ -65,6 +65,23 @@ async def test_messages_go_on_after_a_killed_server_comes_back(
         assert len(session.client._subs) == 2, "replies and one inbox: the old one is not renewed"
     assert set(handled.values) == {1, 2, 3, 5}
     assert handled.values.count(3) >= 2
+
+
+async def test_a_publish_does_not_wait_for_a_reply_that_cannot_come(
+    own_server: NatsServer, stream: StreamSpec
+) -> None:
+    """Goal: when the connection breaks, what is in flight is an unknown outcome at once."""
+    async with connect(own_server.url, name="test", streams=[stream]) as jetstream:
+        await jetstream.session()
+        with stopped(own_server):
+            publishing = asyncio.create_task(
+                jetstream.publish(f"{stream.name}.x", b"", message_id="1", timeout_seconds=600)
+            )
+            await asyncio.sleep(0)
+            await own_server.process.kill()
+        async with asyncio.timeout(10):
+            with pytest.raises(OutcomeUnknown):
+                await publishing
 
 
 async def test_a_wiped_server_gets_its_streams_and_consumers_back(
@@ -141,7 +158,8 @@ def stopped(server: NatsServer) -> Iterator[None]:
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        if server.process.pid is not None:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_client_that_closed_for_good_is_replaced(
