@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -20,6 +19,7 @@ from chassis.errors import ServiceError
 from chassis.ids import IdMaker
 from chassis.server import Serving, serve
 from chassis.settings import ProcessSettings
+from chassis.tls import TlsFiles
 from embedded.certificates import ensure_certificates, tls_files
 from qrpay.wallet.v1.wallet_pb2_grpc import WalletServiceStub
 from wallet_svc.model.owners import OwnerRequest
@@ -206,20 +206,20 @@ def people(database: Database) -> People:
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for each identity."""
+def tls_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TlsFiles]:
+    """Gives the certificate of an identity."""
     directory = tmp_path_factory.mktemp("certificates")
     ensure_certificates(directory, now=CLOCK.now())
-    return directory
+    return lambda identity: tls_files(directory, identity)
 
 
 StubFor = Callable[[str], WalletServiceStub]
 
 
 @pytest.fixture
-async def stub_for(database: Database, certificates: Path) -> AsyncIterator[StubFor]:
+async def stub_for(database: Database, tls_of: Callable[[str], TlsFiles]) -> AsyncIterator[StubFor]:
     """The service behind mutual TLS: gives the stub that an identity ("operator") calls it with."""
-    tls = tls_files(certificates, "wallet")
+    tls = tls_of("wallet")
     settings = ProcessSettings(
         tls_cert_file=tls.cert_file,
         tls_key_file=tls.key_file,
@@ -245,7 +245,7 @@ async def stub_for(database: Database, certificates: Path) -> AsyncIterator[Stub
             channel: grpc.aio.Channel = open_channel(
                 f"127.0.0.1:{serving.port}",
                 identity="wallet",
-                tls=tls_files(certificates, identity),
+                tls=tls_of(identity),
             )
             stack.push_async_callback(channel.close, None)
             return WalletServiceStub(channel)
@@ -270,19 +270,16 @@ def eventually() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
 @pytest.fixture
 def waiting_for_lock(
     auditor: Auditor, eventually: Callable[..., Awaitable[None]]
-) -> Callable[[], Awaitable[None]]:
-    """Returns when the service waits for a lock that somebody else holds."""
+) -> Callable[..., Awaitable[None]]:
+    """Returns when so many connections of the service wait for a lock."""
 
-    async def is_waiting() -> bool:
-        return (
-            await auditor.rows(
-                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
+    async def wait(count: int = 1) -> None:
+        async def are_waiting() -> bool:
+            return await auditor.rows(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
                 "AND usename = 'wallet_svc' AND wait_event_type = 'Lock'"
-            )
-            != []
-        )
+            ) == [(count,)]
 
-    async def wait() -> None:
-        await eventually(is_waiting)
+        await eventually(are_waiting)
 
     return wait

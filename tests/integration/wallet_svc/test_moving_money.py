@@ -12,8 +12,10 @@ import pytest
 
 from chassis.database import Database
 from chassis.errors import ServiceError, Unavailable
-from wallet_svc.errors import PaymentIdReused, TransferNotExecuted
-from wallet_svc.model.records import FailureCode, Outcome, TransferKind
+from wallet_svc.errors import PaymentIdReused, TransferNotExecuted, WalletNotEmpty
+from wallet_svc.model.records import FailureCode, Outcome, TransferKind, WalletStatus
+from wallet_svc.operations.wallets import change_status
+from wallet_svc.store.wallets import lock_wallets
 
 
 def moved(answers: list[Outcome | ServiceError]) -> list[bool]:
@@ -235,13 +237,77 @@ async def test_transfers_wait_for_a_freeze_and_see_it(
     assert answer.failure_code is FailureCode.WALLET_FROZEN
 
 
+async def test_closing_waits_for_money_on_its_way(
+    people: Any, auditor: Any, database: Database, waiting_for_lock: Callable[..., Any]
+) -> None:
+    """Goal: a wallet that money is arriving in is not closed over it. Method: credit it in a
+    transaction that is kept open until the closing waits for its lock."""
+    alice, bob = await people.rich("alice", 1_000), await people.rich("bob", 0)
+    moving = await psycopg.AsyncConnection.connect(auditor.url)
+    async with moving:
+        await moving.execute("SELECT 1 FROM wallets WHERE id = %s FOR NO KEY UPDATE", [bob])
+        paying = asyncio.create_task(people.execute([people.transfer(alice, bob, 10)]))
+        await waiting_for_lock()
+        closing = asyncio.create_task(change_status(bob, WalletStatus.CLOSED, database=database))
+        await waiting_for_lock(2)
+        await moving.rollback()
+        assert moved(await paying) == [True]
+        with pytest.raises(WalletNotEmpty):
+            await closing
+
+
+async def test_wallets_are_locked_in_the_order_of_their_ids(
+    auditor: Any, database: Database, waiting_for_lock: Callable[..., Any]
+) -> None:
+    """Goal: the order that keeps batches from deadlock is that of the ids, and not the order of the
+    request or of the rows on disk. Method: keep the first wallet locked, and see that whoever wants
+    both does not hold the second while it waits."""
+    await auditor.execute(
+        "INSERT INTO owners VALUES ('usr_1', 1, 'one', 'One', 'k', 'f', now());"
+        "INSERT INTO wallets (id, owner_id, currency_code) VALUES ('wal_2', 'usr_1', 'USD');"
+        "INSERT INTO wallets (id, owner_id, currency_code) VALUES ('wal_1', 'usr_1', 'EUR');"
+    )
+
+    async def lock_both(connection: Any) -> list[str]:
+        return list(await lock_wallets(connection, ["wal_2", "wal_1"]))
+
+    lock = "SELECT 1 FROM wallets WHERE id = %s FOR NO KEY UPDATE NOWAIT"
+    async with await psycopg.AsyncConnection.connect(auditor.url) as blocking:
+        await blocking.execute(lock, ["wal_1"])
+        task = asyncio.create_task(database.transaction(lock_both))
+        await waiting_for_lock()
+        await blocking.execute(lock, ["wal_2"])  # raises LockNotAvailable if it is taken
+        await blocking.rollback()
+    assert await task == ["wal_1", "wal_2"]
+
+
+async def test_a_payment_id_that_is_just_being_stored(
+    people: Any, auditor: Any, waiting_for_lock: Callable[..., Any]
+) -> None:
+    """Goal: a single transfer that loses the race for its payment id is told so, and not that the
+    database refused it. Method: store the same id by hand, and commit when the transfer waits."""
+    alice, bob = await people.rich("alice", 1_000), await people.rich("bob", 0)
+    async with await psycopg.AsyncConnection.connect(auditor.url) as storing:
+        await storing.execute(
+            "INSERT INTO transfers VALUES ('pay_1', 'wal_x', 'wal_y', 1, 'USD', 1, 1, 0, 0, now())"
+        )
+        task = asyncio.create_task(
+            people.execute([people.transfer(alice, bob, 10, payment_id="pay_1")])
+        )
+        await waiting_for_lock()
+        await storing.commit()
+        (answer,) = await task
+
+    assert isinstance(answer, PaymentIdReused)
+
+
 async def test_top_up_and_withdrawal(people: Any, auditor: Any) -> None:
     """Goal: money that comes from the bank and goes back leaves the bank where it was."""
-    bank_owner_wallets = await people.rich("alice", 1_000)
+    alice = await people.rich("alice", 1_000)
     bank = await people.bank()
     assert (await balances(auditor))[bank] == -1_000
 
-    withdrawal = people.transfer(bank_owner_wallets, bank, 400, kind=TransferKind.WITHDRAW)
+    withdrawal = people.transfer(alice, bank, 400, kind=TransferKind.WITHDRAW)
     assert moved(await people.execute([withdrawal])) == [True]
 
     assert (await balances(auditor))[bank] == -600
