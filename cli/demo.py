@@ -1,6 +1,7 @@
-"""Demo users, a merchant and money, loaded through the public contracts.
+"""The job after the processes start: wait until all of them can work, then load the demo.
 
-Every call carries a request id that never changes, so that loading again changes nothing.
+Demo users, a merchant and money come in through the public contracts. Every call carries a request
+id that never changes, so that loading again changes nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +15,13 @@ import msgspec
 from chassis.channel import call
 from chassis.errors import ServiceError, Unavailable, from_item_error
 from cli.mesh import Mesh
-from embedded.errors import StartFailed
+from cli.reports import Demo
+from embedded.child import Check, run_check
+from embedded.errors import NotReady, StartFailed
+from embedded.health import RPC_SERVICES, process_check
+from embedded.jobs import job_main
 from embedded.layout import Layout
+from embedded.state import running_state
 from qrpay.barcode.v1 import barcode_pb2
 from qrpay.payment.v1 import payment_pb2
 from qrpay.type.v1 import money_pb2
@@ -27,32 +33,60 @@ MONEY_MINOR = {"alice": 100_000, "bob": 50_000}
 
 _CALL_SECONDS = 10.0
 _LOAD_SECONDS_MAX = 30.0
+_HEALTHY_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.05
 
 
-class Demo(msgspec.Struct, frozen=True, kw_only=True):
-    """The ids of what was loaded."""
+def load(layout: Layout) -> bytes:
+    """Do all of it for the stack that is starting on a data directory. Answers the Demo, as JSON.
 
-    merchant_id: str
-    owner_ids: Mapping[str, str]
-    """By handle."""
-
-
-async def load_demo(layout: Layout, ports: Mapping[str, int]) -> Demo:
-    """Make the demo users and give them money, unless that is done; wait until the money is there.
-
-    Raises ServiceError, and StartFailed if the money does not arrive in time.
+    Raises StackError if a process cannot work, or the money does not arrive, in time.
     """
-    async with Mesh(layout, ports) as mesh:
-        customer, merchant = wallet_pb2.OWNER_KIND_CUSTOMER, wallet_pb2.OWNER_KIND_MERCHANT
-        owners = await asyncio.gather(
-            _owner(mesh, "alice", "Alice", customer, CURRENCIES),
-            _owner(mesh, "bob", "Bob", customer, CURRENCIES),
-            _owner(mesh, "cafe", "Corner Cafe", merchant, CURRENCIES),
-            _owner(mesh, "ops", "Operations", wallet_pb2.OWNER_KIND_OPERATOR, ()),
+    return msgspec.json.encode(asyncio.run(_load(layout)))
+
+
+async def _load(layout: Layout) -> Demo:
+    state = running_state(layout)
+    ports = {member.name: member.port for member in state.members if member.port is not None}
+    await asyncio.gather(
+        *(
+            _healthy(name, process_check(layout, name, ports[name]))
+            for name in (*RPC_SERVICES, "gateway")
         )
-        owner_ids = {owner.handle: owner.id for owner in owners}
-        await asyncio.gather(_register_merchant(mesh, owner_ids["cafe"]), _top_up(mesh, owner_ids))
+    )
+    async with Mesh(layout, ports) as mesh:
+        try:
+            return await _load_demo(mesh)
+        except ServiceError as error:
+            raise StartFailed(f"the demo data could not be loaded: {error}") from error
+
+
+async def _healthy(name: str, check: Check) -> None:
+    """Wait until a process can do its work."""
+    deadline = time.monotonic() + _HEALTHY_SECONDS_MAX
+    while True:
+        try:
+            await run_check(check)
+        except NotReady as error:
+            if time.monotonic() > deadline:
+                text = f"{name} runs but does not work after {_HEALTHY_SECONDS_MAX:g} s: {error}"
+                raise StartFailed(text) from error
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+async def _load_demo(mesh: Mesh) -> Demo:
+    """Make the demo users and give them money, unless that is done; wait until it is there."""
+    customer, merchant = wallet_pb2.OWNER_KIND_CUSTOMER, wallet_pb2.OWNER_KIND_MERCHANT
+    owners = await asyncio.gather(
+        _owner(mesh, "alice", "Alice", customer, CURRENCIES),
+        _owner(mesh, "bob", "Bob", customer, CURRENCIES),
+        _owner(mesh, "cafe", "Corner Cafe", merchant, CURRENCIES),
+        _owner(mesh, "ops", "Operations", wallet_pb2.OWNER_KIND_OPERATOR, ()),
+    )
+    owner_ids = {owner.handle: owner.id for owner in owners}
+    await asyncio.gather(_register_merchant(mesh, owner_ids["cafe"]), _top_up(mesh, owner_ids))
     return Demo(merchant_id=owner_ids["cafe"], owner_ids=owner_ids)
 
 
@@ -145,3 +179,7 @@ async def _submit(
         else:
             statuses.append(result.payment.status)
     return statuses
+
+
+if __name__ == "__main__":
+    job_main(load)

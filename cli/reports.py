@@ -14,6 +14,14 @@ from rich.text import Text
 from embedded.supervisor import Announcement
 
 
+class Demo(msgspec.Struct, frozen=True, kw_only=True):
+    """The ids of the demo users."""
+
+    merchant_id: str
+    owner_ids: dict[str, str]
+    """By handle."""
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
     """What a user wants to know when everything works."""
 

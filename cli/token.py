@@ -17,7 +17,7 @@ from chassis.ids import is_id
 from cli.mesh import Mesh
 from cli.options import data_option, echo_json, json_option
 from embedded.layout import Layout
-from embedded.observation import running_state
+from embedded.state import running_state
 from embedded.tokens import Role, load_issuer
 from qrpay.wallet.v1 import wallet_pb2
 

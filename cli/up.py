@@ -14,11 +14,10 @@ import click
 import msgspec
 from rich.console import Console
 
-from chassis.clock import SystemClock
-from chassis.errors import ServiceError
-from cli.demo import load_demo
 from cli.options import data_option
 from cli.reports import (
+    Demo,
+    Failure,
     Message,
     PipeReporter,
     PlainReporter,
@@ -29,6 +28,7 @@ from cli.reports import (
 )
 from embedded.child import last_lines, open_log
 from embedded.errors import StackError, StartFailed
+from embedded.jobs import run_job
 from embedded.layout import Layout, show_path
 from embedded.stack import HTTP_PORT_DEFAULT, StackOptions, running_stack
 
@@ -76,11 +76,8 @@ async def _run(options: StackOptions, reporter: Reporter) -> None:
     """Start everything, stay until a signal comes, end everything."""
     stopping = _StopSignals(reporter)
     try:
-        async with running_stack(options, announce=reporter.announce, clock=SystemClock()) as stack:
-            try:
-                demo = await load_demo(stack.layout, stack.ports)
-            except ServiceError as error:
-                raise StartFailed(f"the demo data could not be loaded: {error}") from error
+        async with running_stack(options, announce=reporter.announce) as stack:
+            demo = msgspec.json.decode(await run_job(stack.layout, "cli.demo"), type=Demo)
             stack.supervisor.say_ready(gateway=stack.gateway_url)
             reporter.ready(
                 Summary(
@@ -143,34 +140,34 @@ def _start_detached(options: StackOptions) -> None:
         )
     os.close(write_end)
     try:
-        _follow(read_end, layout, reporter)
+        answer = _follow(read_end, reporter)
+        if not isinstance(answer, Summary):
+            process.wait()
     except KeyboardInterrupt:
         reporter.close()
         reporter.say("Stopping ...")
         process.terminate()
         process.wait()
         sys.exit(130)
-    except StackError:
-        process.wait()
-        raise
     finally:
         reporter.close()
+    if isinstance(answer, Failure):
+        raise StartFailed(answer.text)
+    if answer is None:
+        tail = last_lines(layout.log_file(_SUPERVISOR))
+        raise StartFailed(f"the supervisor ended before everything was ready\n{tail}")
+    reporter.ready(answer)
 
 
-def _follow(read_end: int, layout: Layout, reporter: Reporter) -> None:
-    """Tell what the supervisor tells, until it is ready. Raises StackError if it fails."""
+def _follow(read_end: int, reporter: Reporter) -> Summary | Failure | None:
+    """Tell what the supervisor tells, until it is ready or has failed; None if it just ended."""
     with os.fdopen(read_end, "rb") as messages:
         for line in messages:
-            message = msgspec.json.decode(line, type=Message)
-            if isinstance(message, Progress):
-                reporter.announce(message.announcement)
-            elif isinstance(message, Summary):
-                reporter.ready(message)
-                return
-            else:
-                raise StackError(message.text)
-    tail = last_lines(layout.log_file(_SUPERVISOR))
-    raise StartFailed(f"the supervisor ended before everything was ready\n{tail}")
+            message: Message = msgspec.json.decode(line, type=Message)
+            if not isinstance(message, Progress):
+                return message
+            reporter.announce(message.announcement)
+    return None
 
 
 def _run_detached(options: StackOptions, descriptor: int) -> None:

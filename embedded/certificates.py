@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chassis.tls import IDENTITY_SUFFIX, TlsFiles
+from embedded.layout import certificate_files
 from embedded.passwords import write_private
 
 IDENTITIES = ("wallet", "payment", "ledger", "barcode", "gateway", "operator")
@@ -32,11 +33,7 @@ _CLOCK_SKEW = timedelta(minutes=5)
 
 def tls_files(directory: Path, identity: str) -> TlsFiles:
     """The files of an identity in a directory that `ensure_certificates` filled."""
-    return TlsFiles(
-        cert_file=directory / f"{identity}.pem",
-        key_file=directory / f"{identity}.key",
-        ca_file=directory / "ca.pem",
-    )
+    return TlsFiles(*certificate_files(directory, identity))
 
 
 def ensure_certificates(directory: Path, *, now: datetime) -> None:

@@ -94,7 +94,6 @@ async def start_child(command: Command) -> Child:
 
     Must be called from the main thread: the kernel's death signal follows the thread that forked.
     """
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     with open_log(command.log_file) as log:
         process = await asyncio.create_subprocess_exec(
             *launch_arguments(
@@ -106,10 +105,15 @@ async def start_child(command: Command) -> Child:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**inherited, **command.environment},
+            env={**inherited_environment(), **command.environment},
             process_group=0,
         )
     return Child(command=command, process=process)
+
+
+def inherited_environment() -> dict[str, str]:
+    """The little that every child gets from our own environment."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
 def open_log(log_file: Path) -> BinaryIO:

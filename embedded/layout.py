@@ -53,3 +53,8 @@ def show_path(path: Path) -> str:
     """A path as its user would write it: relative if it lies below the working directory."""
     here = Path.cwd()
     return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)
+
+
+def certificate_files(directory: Path, identity: str) -> tuple[Path, Path, Path]:
+    """Certificate, private key and authority of an identity of the mesh."""
+    return directory / f"{identity}.pem", directory / f"{identity}.key", directory / "ca.pem"

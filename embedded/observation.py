@@ -7,15 +7,17 @@ import asyncio
 import msgspec
 
 from embedded.child import Check, run_check
-from embedded.errors import NotReady, NotRunning
-from embedded.layout import Layout, show_path
+from embedded.errors import NotReady
+from embedded.health import process_check
+from embedded.layout import Layout
 from embedded.nats import check_nats
-from embedded.postgres import check_postgres
-from embedded.processes import make_check
-from embedded.state import Member, State, is_alive, read_state
+from embedded.provision import check_sign_in
+from embedded.state import Member, is_alive, running_state
 from embedded.valkey import check_valkey
 
-_SERVER_CHECKS = {"postgres": check_postgres, "nats": check_nats, "valkey": check_valkey}
+__all__ = ["Observation", "StackStatus", "observe", "running_state"]
+
+_SERVER_CHECKS = {"postgres": check_sign_in, "nats": check_nats, "valkey": check_valkey}
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,19 +41,6 @@ class StackStatus(msgspec.Struct, frozen=True, kw_only=True):
     def healthy(self) -> bool:
         """Whether everything works."""
         return self.ready and all(observation.healthy for observation in self.observations)
-
-
-def running_state(layout: Layout) -> State:
-    """The state of the stack that runs on a data directory. Raises NotRunning."""
-    state = read_state(layout)
-    if state is None:
-        raise NotRunning(f"nothing runs on {show_path(layout.root)}; qrpay up starts it")
-    if not is_alive(state.supervisor):
-        raise NotRunning(
-            f"the supervisor of {show_path(layout.root)} was killed; "
-            "qrpay up starts everything anew, qrpay down clears up"
-        )
-    return state
 
 
 async def observe(layout: Layout) -> StackStatus:
@@ -78,6 +67,6 @@ def _check(layout: Layout, member: Member) -> Check | None:
     """How to ask; None if it does not run at the moment."""
     if member.kind == "process":
         running = member.identity is not None and member.port is not None
-        return make_check(layout, member.name, member.port or 0) if running else None
+        return process_check(layout, member.name, member.port or 0) if running else None
     url = member.url or ""
     return lambda: _SERVER_CHECKS[member.name](url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 from collections.abc import Container
@@ -31,6 +32,12 @@ def port_is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+async def check_listening(port: int) -> None:
+    """Connect, and leave again. Raises OSError if nobody listens."""
+    _, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.close()
 
 
 def find_free_port(*, taken: Container[int] = ()) -> int:

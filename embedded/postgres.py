@@ -6,14 +6,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 import psutil
-import psycopg
 
 from embedded.binaries import POSTGRES_DISTRIBUTION, find_binary
 from embedded.child import Command, ServerProcess, running, start_child
@@ -200,12 +200,27 @@ def _remove_stale_lock(cluster: Path) -> None:
 
 
 async def check_postgres(url: str) -> None:
-    """Connect and ask a question. Raises NotReady."""
+    """Ask whether the server takes sign-ins, without signing in. Raises NotReady, OSError.
+
+    Without a driver, which the supervisor would have to carry for as long as it runs. In the
+    protocol (version 3.0): a start message with the user's name, answered by `R` (how to
+    authenticate) or by `E` (still starting up, too many connections, ...).
+    """
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname or LOOPBACK, parts.port or 5432)
     try:
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=4) as connection:
-            await connection.execute("SELECT 1")
-    except psycopg.Error as error:
-        raise NotReady(f"PostgreSQL: {error}") from error
+        words = ("user", unquote(parts.username or ""), "database", parts.path.lstrip("/"), "")
+        body = struct.pack("!i", 3 << 16) + b"".join(word.encode() + b"\0" for word in words)
+        writer.write(struct.pack("!i", len(body) + 4) + body)
+        await writer.drain()
+        kind, length = struct.unpack("!ci", await reader.readexactly(5))
+        if kind != b"R":
+            text = (await reader.readexactly(length - 4)).decode(errors="replace")
+            raise NotReady("PostgreSQL: " + text.replace("\0", " ").strip())
+    except asyncio.IncompleteReadError as error:
+        raise NotReady("PostgreSQL: connection closed") from error
+    finally:
+        writer.close()
 
 
 @asynccontextmanager

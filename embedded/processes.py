@@ -6,12 +6,10 @@ import functools
 import sys
 from collections.abc import Mapping
 
-from embedded.certificates import tls_files
-from embedded.child import Check, Command
-from embedded.health import check_grpc, check_http
-from embedded.layout import Layout
+from embedded.child import Command
+from embedded.layout import Layout, certificate_files
 from embedded.passwords import remembered_password, write_private
-from embedded.ports import LOOPBACK
+from embedded.ports import LOOPBACK, check_listening
 from embedded.servers import Servers
 from embedded.supervisor import Program
 from embedded.tokens import AUDIENCE, ISSUER, jwks_file
@@ -25,29 +23,8 @@ MODULES = {
 }
 """What `python -m` runs, by process."""
 
-RPC_SERVICES = {
-    "wallet": "qrpay.wallet.v1.WalletService",
-    "barcode": "qrpay.barcode.v1.BarcodeService",
-    "ledger": "qrpay.ledger.v1.LedgerService",
-    "payment": "qrpay.payment.v1.PaymentService",
-}
-"""Whose health says that a process can do its work; the gateway has /readyz."""
-
 _DRAIN_SECONDS = 5
 _PASSED_ON = ("LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG")
-
-
-def make_check(layout: Layout, name: str, port: int) -> Check:
-    """The question that tells whether a process works."""
-    if name == "gateway":
-        return functools.partial(check_http, port=port, path="/readyz")
-    return functools.partial(
-        check_grpc,
-        port=port,
-        identity=name,
-        service=RPC_SERVICES[name],
-        tls=tls_files(layout.certificates, "operator"),
-    )
 
 
 def make_programs(
@@ -76,7 +53,8 @@ def make_programs(
             environment=chosen,
             stop_seconds=2.0 * _DRAIN_SECONDS,
         )
-        check = make_check(layout, name, ports[name])
+        # Whether they can do their work takes gRPC and is asked once, by whoever started us.
+        check = functools.partial(check_listening, ports[name])
         programs.append(Program(command=command, kind="process", check=check, port=ports[name]))
     return programs
 
@@ -131,11 +109,11 @@ def _settings(
 
 
 def _tls(layout: Layout, name: str) -> dict[str, str]:
-    files = tls_files(layout.certificates, name)
+    certificate, key, authority = certificate_files(layout.certificates, name)
     return {
-        "TLS_CERT_FILE": str(files.cert_file),
-        "TLS_KEY_FILE": str(files.key_file),
-        "TLS_CA_FILE": str(files.ca_file),
+        "TLS_CERT_FILE": str(certificate),
+        "TLS_KEY_FILE": str(key),
+        "TLS_CA_FILE": str(authority),
     }
 
 

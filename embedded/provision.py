@@ -2,8 +2,7 @@
 run.
 
 Works on a server of ours and on one from outside, and may be repeated: what is there is brought to
-the wanted state. A service has two roles: `<service>_owner` owns the database and runs migrations,
-`<service>_svc` is what the process signs in as, and may only do what the migrations grant it.
+the wanted state.
 """
 
 from __future__ import annotations
@@ -11,45 +10,16 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 from typing import LiteralString
-from urllib.parse import quote, urlsplit, urlunsplit
 
-import msgspec
 import psycopg
 from psycopg import sql
 
-from embedded.errors import StackError
-
-SERVICES = ("wallet", "payment", "ledger", "barcode")
-"""The services that own a database; it has the service's name."""
+from embedded.databases import ServicePasswords, owner_role, service_role
+from embedded.errors import NotReady, StackError
 
 _LOCK_KEY = 0x71727061795F7076
 """Advisory lock of whoever provisions a server ("qrpay_pv" as bytes): roles are the whole
 server's."""
-
-
-class ServicePasswords(msgspec.Struct, frozen=True, kw_only=True):
-    """The passwords of a service's two roles."""
-
-    owner: str
-    service: str
-
-
-def owner_role(service: str) -> str:
-    """The role that owns the tables of a service."""
-    return f"{service}_owner"
-
-
-def service_role(service: str) -> str:
-    """The role that the process of a service signs in as."""
-    return f"{service}_svc"
-
-
-def url_for(admin_url: str, *, user: str, password: str, database: str) -> str:
-    """The URL of another user and database on the server of `admin_url`; its query (TLS) stays."""
-    parts = urlsplit(admin_url)
-    address = parts.netloc.rpartition("@")[2]
-    netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{address}"
-    return urlunsplit((parts.scheme, netloc, f"/{quote(database, safe='')}", parts.query, ""))
 
 
 async def provision(admin_url: str, *, passwords: dict[str, ServicePasswords]) -> None:
@@ -67,6 +37,15 @@ async def provision(admin_url: str, *, passwords: dict[str, ServicePasswords]) -
                 await provision_database(connection, service=service, database=service)
     except psycopg.Error as error:
         raise StackError(f"PostgreSQL could not be provisioned: {error}") from error
+
+
+async def check_sign_in(url: str) -> None:
+    """Sign in and ask a question. Raises NotReady."""
+    try:
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=4) as connection:
+            await connection.execute("SELECT 1")
+    except psycopg.Error as error:
+        raise NotReady(f"PostgreSQL: {error}") from error
 
 
 async def provision_roles(

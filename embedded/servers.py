@@ -7,21 +7,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from chassis.migrate import MigrationError, migrate
 from embedded import nats, postgres, valkey
 from embedded.child import Check, run_check
-from embedded.errors import NotReady, StackError, StartFailed
+from embedded.databases import service_passwords, service_role, url_for
+from embedded.errors import NotReady, StartFailed
+from embedded.jobs import run_job
 from embedded.layout import Layout
-from embedded.passwords import remembered_password
-from embedded.provision import (
-    SERVICES,
-    ServicePasswords,
-    migrations_directory,
-    owner_role,
-    provision,
-    service_role,
-    url_for,
-)
+from embedded.passwords import remembered_password, write_private
 from embedded.state import Member
 from embedded.supervisor import Announce, Announcement, Program, Supervisor
 
@@ -73,45 +65,29 @@ class ServerStarter:
 
     async def _databases(self) -> dict[str, str]:
         admin_url = await self._postgres()
-        passwords = {
-            service: ServicePasswords(
-                owner=self._password(f"postgres-{owner_role(service)}"),
-                service=self._password(f"postgres-{service_role(service)}"),
-            )
-            for service in SERVICES
-        }
-        await provision(admin_url, passwords=passwords)
-        async with asyncio.TaskGroup() as group:
-            for service in SERVICES:
-                owner_url = url_for(
-                    admin_url,
-                    user=owner_role(service),
-                    password=passwords[service].owner,
-                    database=service,
-                )
-                group.create_task(self._migrate(service, owner_url))
+        write_private(self._layout.secret_file("postgres-admin.url"), admin_url + "\n")
+        applied = msgspec.json.decode(
+            await run_job(self._layout, "embedded.prepare"), type=dict[str, int]
+        )
+        for service, count in applied.items():
+            if count > 0:
+                text = f"{count} migration{'s' if count > 1 else ''} applied"
+                self._announce(Announcement(kind="note", name=service, text=text))
         return {
             service: url_for(
                 admin_url,
                 user=service_role(service),
-                password=passwords[service].service,
+                password=passwords.service,
                 database=service,
             )
-            for service in SERVICES
+            for service, passwords in service_passwords(self._layout).items()
         }
-
-    async def _migrate(self, service: str, owner_url: str) -> None:
-        try:
-            applied = await migrate(owner_url, migrations_directory(service))
-        except MigrationError as error:
-            raise StackError(f"the database of {service} cannot be migrated: {error}") from error
-        if applied:
-            text = f"{len(applied)} migration{'s' if len(applied) > 1 else ''} applied"
-            self._announce(Announcement(kind="note", name=service, text=text))
 
     async def _postgres(self) -> str:
         if outside := self._environment.get(POSTGRES_VARIABLE):
-            await self._use("postgres", outside, lambda: postgres.check_postgres(outside))
+            # Whether it answers is found out by signing in, which preparing it begins with: what it
+            # takes to reach it (TLS, several hosts) is between its URL and the driver.
+            self._use("postgres", outside)
             return outside
         port, password = self._ports["postgres"], self._password("postgres-admin")
         url = postgres.postgres_url(
@@ -136,7 +112,8 @@ class ServerStarter:
 
     async def _nats(self) -> dict[str, str]:
         if outside := self._environment.get(NATS_VARIABLE):
-            await self._use("nats", outside, lambda: nats.check_nats(outside))
+            await self._ask("nats", lambda: nats.check_nats(outside))
+            self._use("nats", outside)
             return dict.fromkeys(nats.PERMISSIONS, outside)
         port = self._ports["nats"]
         names = (nats.ADMINISTRATOR, *nats.PERMISSIONS)
@@ -166,7 +143,8 @@ class ServerStarter:
 
     async def _valkey(self) -> str:
         if outside := self._environment.get(VALKEY_VARIABLE):
-            await self._use("valkey", outside, lambda: valkey.check_valkey(outside))
+            await self._ask("valkey", lambda: valkey.check_valkey(outside))
+            self._use("valkey", outside)
             return outside
         port = self._ports["valkey"]
         passwords = {user: self._password(f"valkey-{user}") for user in valkey.RULES}
@@ -192,12 +170,14 @@ class ServerStarter:
         )
         return urls["barcode"]
 
-    async def _use(self, name: str, url: str, check: Check) -> None:
-        """Take somebody else's server, if it answers."""
+    async def _ask(self, name: str, check: Check) -> None:
         try:
             await run_check(check)
         except NotReady as error:
             raise StartFailed(f"the {name} server from outside does not answer: {error}") from error
+
+    def _use(self, name: str, url: str) -> None:
+        """Take somebody else's server."""
         self._supervisor.add_outside(Member(name=name, kind="server", url=url))
         self._announce(Announcement(kind="note", name=name, text="is an outside server"))
 

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from chassis.clock import Clock
-from embedded.certificates import ensure_certificates
 from embedded.errors import StackError
 from embedded.layout import Layout
 from embedded.ports import port_is_free, remembered_ports
@@ -32,7 +30,6 @@ from embedded.state import (
     supervisor_lock,
 )
 from embedded.supervisor import Announce, Announcement, Supervisor
-from embedded.tokens import ensure_issuer
 
 HTTP_PORT_DEFAULT = 8080
 
@@ -56,7 +53,7 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunningStack(msgspec.Struct, frozen=True, kw_only=True):
-    """A stack in which everything works."""
+    """A stack in which everything runs and listens."""
 
     layout: Layout
     ports: Mapping[str, int]
@@ -71,7 +68,7 @@ class RunningStack(msgspec.Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def running_stack(
-    options: StackOptions, *, announce: Announce, clock: Clock
+    options: StackOptions, *, announce: Announce
 ) -> AsyncIterator[RunningStack]:
     """Start everything, keep it running, end everything.
 
@@ -84,8 +81,6 @@ async def running_stack(
     with supervisor_lock(layout):
         await stop_orphans(layout, announce=announce)
         ports = _choose_ports(layout, options.http_port, announce)
-        ensure_certificates(layout.certificates, now=clock.now())
-        ensure_issuer(layout.tokens)
         identity = identify(os.getpid())
         assert identity is not None, "this process exists"
         supervisor = Supervisor(

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 import psutil
 
-from embedded.errors import AlreadyRunning
+from embedded.errors import AlreadyRunning, NotRunning
 from embedded.layout import Layout, show_path
 from embedded.passwords import write_private
 
@@ -107,6 +107,19 @@ def read_state(layout: Layout) -> State | None:
         return msgspec.json.decode(layout.state_file.read_bytes(), type=State)
     except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
+
+
+def running_state(layout: Layout) -> State:
+    """The state of the stack that runs on a data directory. Raises NotRunning."""
+    state = read_state(layout)
+    if state is None:
+        raise NotRunning(f"nothing runs on {show_path(layout.root)}; qrpay up starts it")
+    if not is_alive(state.supervisor):
+        raise NotRunning(
+            f"the supervisor of {show_path(layout.root)} was killed; "
+            "qrpay up starts everything anew, qrpay down clears up"
+        )
+    return state
 
 
 def write_state(layout: Layout, state: State) -> None:

@@ -2,6 +2,9 @@
 
 Tokens are JWTs (RFC 7519) signed with EdDSA (RFC 8037); the key set is RFC 7517, and a key's id is
 its RFC 7638 thumbprint.
+
+The libraries that sign are imported where they are used: the supervisor, which stays, needs only
+the names.
 """
 
 from __future__ import annotations
@@ -10,14 +13,14 @@ import base64
 import hashlib
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import jwt
 import msgspec
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from embedded.passwords import write_private
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ISSUER = "https://tokens.qrpay.internal"
 AUDIENCE = "qrpay"
@@ -34,6 +37,8 @@ class TokenIssuer:
 
     def issue(self, *, subject: str, role: Role, now: datetime, life: timedelta) -> str:
         """A token for the owner with id `subject`, valid from `now` for `life`."""
+        import jwt
+
         claims = {
             "sub": subject,
             "role": role,
@@ -52,6 +57,9 @@ def jwks_file(directory: Path) -> Path:
 
 def ensure_issuer(directory: Path) -> None:
     """Make the issuer's key if there is none, and write the key set."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     key_file = directory / "issuer.key"
     if not key_file.exists():
         pem = Ed25519PrivateKey.generate().private_bytes(
@@ -70,6 +78,9 @@ def load_issuer(directory: Path) -> TokenIssuer:
 
 
 def _load_key(directory: Path) -> Ed25519PrivateKey:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     pem = (directory / "issuer.key").read_bytes()
     key = serialization.load_pem_private_key(pem, password=None)
     assert isinstance(key, Ed25519PrivateKey), "the issuer's key is not of our making"
@@ -77,7 +88,7 @@ def _load_key(directory: Path) -> Ed25519PrivateKey:
 
 
 def _public_jwk(key: Ed25519PrivateKey) -> dict[str, str]:
-    raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    raw = key.public_key().public_bytes_raw()
     jwk = {"crv": "Ed25519", "kty": "OKP", "x": _base64(raw)}
     # RFC 7638: the required members in alphabetical order, without spaces.
     thumbprint = hashlib.sha256(msgspec.json.encode(jwk, order="sorted")).digest()

@@ -21,7 +21,7 @@ import pytest
 from psycopg import sql
 
 from chassis.migrate import migrate
-from embedded import provision
+from embedded import databases, provision
 from embedded.nats import NatsServer, running_nats
 from embedded.passwords import make_password
 from embedded.postgres import PostgresServer, running_postgres
@@ -74,7 +74,7 @@ class TemplateDatabases:
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
-        self._passwords: dict[str, provision.ServicePasswords] = {}
+        self._passwords: dict[str, databases.ServicePasswords] = {}
         self._numbers = count(1)
         self._making = asyncio.Lock()
 
@@ -97,7 +97,7 @@ class TemplateDatabases:
             await connection.execute(statement)
 
     async def _make_template(self, service: str) -> None:
-        passwords = provision.ServicePasswords(owner=make_password(), service=make_password())
+        passwords = databases.ServicePasswords(owner=make_password(), service=make_password())
         name = f"{service}_template"
         async with await self._administrator() as connection:
             await provision.provision_roles(connection, service=service, passwords=passwords)
@@ -112,11 +112,11 @@ class TemplateDatabases:
     def _database(self, service: str, name: str) -> TestDatabase:
         passwords = self._passwords[service]
         roles = {
-            provision.service_role(service): passwords.service,
-            provision.owner_role(service): passwords.owner,
+            databases.service_role(service): passwords.service,
+            databases.owner_role(service): passwords.owner,
         }
         url, owner_url = (
-            provision.url_for(self._server.admin_url, user=role, password=password, database=name)
+            databases.url_for(self._server.admin_url, user=role, password=password, database=name)
             for role, password in roles.items()
         )
         admin_url = self._server.admin_url.rpartition("/")[0] + f"/{name}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from embedded.databases import ServicePasswords, url_for
 from embedded.errors import StackError
 from embedded.postgres import PostgresServer
-from embedded.provision import ServicePasswords, provision, url_for
+from embedded.provision import provision
 
 SERVICE = "provisioned"
 

@@ -14,6 +14,7 @@ from embedded.errors import NotReady
 from embedded.nats import NatsServer, check_nats, nats_url
 from embedded.postgres import PostgresServer, check_postgres, running_postgres
 from embedded.privileges import Privilege, methods, unprivileged_account
+from embedded.provision import check_sign_in
 from embedded.valkey import ValkeyServer, check_valkey
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
@@ -22,10 +23,17 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become 
 async def test_postgres_wants_the_password(postgres_server: PostgresServer) -> None:
     """Goal: loopback alone opens nothing."""
     await check_postgres(postgres_server.admin_url)
+    await check_sign_in(postgres_server.admin_url)
     with pytest.raises(NotReady, match="password authentication failed"):
-        await check_postgres(
+        await check_sign_in(
             f"postgresql://postgres:wrong@127.0.0.1:{postgres_server.port}/postgres"
         )
+
+
+async def test_a_server_that_refuses_is_not_ready(postgres_server: PostgresServer) -> None:
+    """Goal: an answer is not enough; an error of the server is told in its words."""
+    with pytest.raises(NotReady, match="no PostgreSQL user name specified"):
+        await check_postgres(f"postgresql://127.0.0.1:{postgres_server.port}/postgres")
 
 
 async def test_data_survives_a_crash(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
-from embedded.provision import url_for
+from embedded.databases import url_for
 
 
 @given(password=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
