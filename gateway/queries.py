@@ -17,7 +17,7 @@ from gateway.problems import invalid_request
 QueryType = TypeVar("QueryType", bound=Struct)
 
 _PARAMETERS_MAX = 32
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,30}")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,100}")
 _YEAR_MIN, _YEAR_MAX = 1970, 9998  # what google.protobuf.Timestamp and every offset can hold
 
 Limit = Annotated[

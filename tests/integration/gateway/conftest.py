@@ -16,6 +16,7 @@ from nats.aio.client import Client as NatsClient
 
 from chassis.clock import SystemClock
 from chassis.settings import Secret
+from chassis.tls import TlsFiles
 from embedded.certificates import ensure_certificates, tls_files
 from embedded.nats import NatsServer
 from embedded.tokens import AUDIENCE, ISSUER, TokenIssuer, ensure_issuer, jwks_file, load_issuer
@@ -46,9 +47,13 @@ class Mesh:
     issuer: TokenIssuer
     nats: NatsServer
 
+    def tls(self, identity: str) -> TlsFiles:
+        """The certificate of an identity."""
+        return tls_files(self.directory, identity)
+
     def settings(self, **changed: Any) -> GatewaySettings:
         """Settings of a gateway on a free port."""
-        tls = tls_files(self.directory, "gateway")
+        tls = self.tls("gateway")
         values: dict[str, Any] = {
             "http_listen": "127.0.0.1:0",
             "tls_cert_file": tls.cert_file,
@@ -71,6 +76,7 @@ class Mesh:
         self.payments.at_once.clear()
         self.payments.requests.clear()
         self.payments.batches.clear()
+        self.payments.traceparents.clear()
         self.payments.before_answer = None
 
     def token(self, subject: str, role: Any, *, life: timedelta = timedelta(hours=1)) -> str:
@@ -184,7 +190,7 @@ async def session_mesh(
                     module=module,
                     grpc_module=grpc_module,
                     service=f"{name.title()}Service",
-                    tls=tls_files(directory, name),
+                    tls=mesh.tls(name),
                 )
             )
         yield mesh

@@ -72,6 +72,7 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
         self.events: list[payment_pb2.PaymentEvent] = []
         self.requests: list[payment_pb2.PaymentRequest] = []
         self.batches: list[int] = []
+        self.traceparents: list[str] = []
         self.accounts: dict[str, list[payment_pb2.BankAccount]] = defaultdict(list)
         self.first_number = 0
         self._entries: dict[str, int] = defaultdict(int)
@@ -103,6 +104,7 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
         }[move]
         if target in self.refusals:
             raise self.refusals[target]
+        self.traceparents.append(item.traceparent)
         item.traceparent = ""
         content = item.SerializeToString(deterministic=True)
         key = (item.caller_id, item.request_id)
