@@ -29,11 +29,8 @@ local function bind(digest)
     return false -- live, or remembered: it is never bound again
   end
   local earlier = redis.call('GET', pointer)
-  if earlier then
-    local record = redis.call('HMGET', prefix .. earlier, 'owner_id', 'token')
-    if record[1] == owner_id and not record[2] then
-      redis.call('HSET', prefix .. earlier, 'expire_us', '0')
-    end
+  if earlier and redis.call('HGET', prefix .. earlier, 'owner_id') == owner_id then
+    redis.call('HSET', prefix .. earlier, 'expire_us', '0') -- if it was used, it stays used
   end
   redis.call('HSET', key, 'issuance_id', issuance_id, 'owner_id', owner_id, 'expire_us', expire_us)
   redis.call('PEXPIRE', key, keep_ms)

@@ -51,6 +51,17 @@ async def test_it_is_filled_below_the_low_mark_only(
     assert await administrator.llen(bench.pool.key) == 600
 
 
+async def test_it_is_kept_while_its_process_looks(
+    make_bench: MakeBench, administrator: Redis
+) -> None:
+    """Goal: a pool that nobody takes from lives as long as its process, and not much longer."""
+    bench = make_bench(low=3, high=5)
+    await bench.pool.refill()
+    await administrator.pexpire(bench.pool.key, 60_000)
+    assert await bench.pool.refill() == 0
+    assert 540_000 < await administrator.pttl(bench.pool.key) <= 600_000
+
+
 async def test_issuing_takes_from_it(make_bench: MakeBench, administrator: Redis) -> None:
     """Goal: codes come from the pool as long as it has any, and each leaves it."""
     bench = make_bench(low=3, high=5)

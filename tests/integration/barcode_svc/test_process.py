@@ -423,7 +423,7 @@ async def test_its_pool_is_kept_filled(mesh: Mesh) -> None:
         await administrator.flushall()
         await mesh.issue()  # finds the pool low
         levels: list[int] = []
-        while levels != [2_000]:  # noqa: ASYNC110 - another process decides when
+        while levels != [2_000]:
             await asyncio.sleep(0.01)
             levels = [await administrator.llen(key) async for key in administrator.scan_iter(_POOL)]
 
