@@ -169,7 +169,12 @@ class Supervisor:
             return
         took = time.monotonic() - fell
         self._announce(
-            Announcement(kind="ready", name=program.name, text="works again", seconds=took)
+            Announcement(
+                kind="ready",
+                name=program.name,
+                text=f"is back on port {program.port}",
+                seconds=took,
+            )
         )
 
     def _warn(self, program: Program, text: str) -> None:
