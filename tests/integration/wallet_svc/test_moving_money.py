@@ -74,6 +74,37 @@ async def test_one_payment_in_many_batches_at_once(people: Any, auditor: Any) ->
     assert (await balances(auditor))[alice] == 10_000 - 700 + 16
 
 
+class CountingDatabase:
+    """Counts the transactions that are asked for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.count = 0
+
+    async def transaction(self, work: Any) -> Any:
+        self.count += 1
+        return await self._database.transaction(work)
+
+
+async def test_a_repeat_waits_for_the_first_and_finds_it(
+    people: Any, auditor: Any, database: Database, waiting_for_lock: Callable[..., Any]
+) -> None:
+    """Goal: the locks keep a payment and its repeat apart, so that the repeat reads the outcome and
+    does not first fail to write its own. Method: start both while a wallet is locked; it must take
+    one transaction each."""
+    alice, bob = await people.rich("alice", 1_000), await people.rich("bob", 0)
+    batch, counting = [people.transfer(alice, bob, 10)], CountingDatabase(database)
+    async with await psycopg.AsyncConnection.connect(auditor.url) as blocking:
+        await blocking.execute("SELECT 1 FROM wallets WHERE id = %s FOR NO KEY UPDATE", [alice])
+        tasks = [asyncio.create_task(type(people)(counting).execute(batch)) for _ in range(2)]
+        await waiting_for_lock(2)
+        await blocking.rollback()
+        first, second = await asyncio.gather(*tasks)
+
+    assert first == second
+    assert counting.count == 2
+
+
 async def test_one_payment_id_for_other_wallets_at_once(people: Any, auditor: Any) -> None:
     """Goal: where the locks cannot keep two transfers with one payment id apart, the primary key
     does: one moves money, the others are told why not, their neighbours go on."""
