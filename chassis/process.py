@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import uvloop
 
 from chassis.migrate import MigrationError, migrate
 from chassis.settings import Secret, SettingsError, load_settings
+
+_COLLECT_AFTER_CONTAINERS = 50_000
 
 
 class MigrationSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,7 @@ def run(main: Callable[[], Awaitable[None]], *, migrations: Path | None = None) 
             help="pre: before the new code runs; post: after the old code is gone",
         )
     arguments = parser.parse_args()
+    _calm_the_collector()
     try:
         if migrations and arguments.command == "migrate":
             uvloop.run(_migrate(migrations, phase=arguments.phase))
@@ -53,6 +57,17 @@ def run(main: Callable[[], Awaitable[None]], *, migrations: Path | None = None) 
         sys.exit(1)
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
+
+
+def _calm_the_collector() -> None:
+    """Make cyclic garbage collection rare: reference counts free nearly everything we make.
+
+    By default every 700 new containers start a collection; a server that handles thousands of
+    messages a second spends a tenth of its time on looking at objects that are alive. What was
+    imported until now is never looked at again.
+    """
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER_CONTAINERS, 20, 20)
 
 
 async def _as_coroutine(main: Callable[[], Awaitable[None]]) -> None:

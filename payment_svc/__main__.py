@@ -52,6 +52,14 @@ async def main() -> None:
                 pool_size=settings.database_connections_max,
             )
         )
+        accepting = await stack.enter_async_context(
+            open_database(
+                settings.database_url,
+                application_name=f"{SERVICE_NAME} accepting",
+                pool_size=settings.accept_connections_max,
+                lock_seconds_max=settings.key_lock_seconds_max,
+            )
+        )
         jetstream = await stack.enter_async_context(
             connect(
                 settings.nats_url,
@@ -75,7 +83,9 @@ async def main() -> None:
         stack.push_async_callback(publisher.close)
         services = []
         if "api" in settings.payment_roles:
-            services.append(_api(settings, database, publisher, wallets, barcodes, clock, ids))
+            services.append(
+                _api(settings, database, accepting, publisher, wallets, barcodes, clock, ids)
+            )
         await serve(
             settings=settings,
             services=services,
@@ -88,6 +98,7 @@ async def main() -> None:
 def _api(
     settings: PaymentSettings,
     database: Database,
+    accepting: Database,
     publisher: Publisher,
     wallets: wallet_pb2_grpc.WalletServiceStub,
     barcodes: barcode_pb2_grpc.BarcodeServiceStub,
@@ -95,7 +106,7 @@ def _api(
     ids: IdMaker,
 ) -> RpcService:
     acceptance = Acceptance(
-        database=database,
+        database=accepting,
         parties=Parties(
             wallets=wallets,
             call_seconds_max=settings.call_seconds_max,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from payment_svc.model import Kind, Move, NewPayment, Request, Status
+from payment_svc.model import Kind, Move, NewPayment, Request, Status, StoredPayment
 from payment_svc.operations import Result
-from payment_svc.store import PaymentRow
 from qrpay.payment.v1 import payment_pb2, payment_queue_pb2
 from qrpay.type.v1 import failure_code_pb2, money_pb2, transfer_kind_pb2
 
@@ -56,7 +55,7 @@ def request_of(item: payment_pb2.PaymentRequest) -> Request:
     )
 
 
-def payment_message(payment: NewPayment | PaymentRow) -> payment_pb2.Payment:
+def payment_message(payment: NewPayment | StoredPayment) -> payment_pb2.Payment:
     """A payment as its sides see it. One that was just stored is PENDING."""
     message = payment_pb2.Payment(
         id=payment.id,
@@ -71,7 +70,7 @@ def payment_message(payment: NewPayment | PaymentRow) -> payment_pb2.Payment:
         order_ref=payment.order_ref,
         create_time=payment.create_time,
     )
-    if not isinstance(payment, NewPayment) and payment.status != Status.PENDING:
+    if isinstance(payment, StoredPayment) and payment.complete_time is not None:
         message.status = STATUSES[payment.status]
         message.complete_time.FromDatetime(payment.complete_time)
         if payment.failure_code:
@@ -79,17 +78,17 @@ def payment_message(payment: NewPayment | PaymentRow) -> payment_pb2.Payment:
     return message
 
 
-def event_message(row: PaymentRow) -> payment_pb2.PaymentEvent:
+def event_message(row: StoredPayment) -> payment_pb2.PaymentEvent:
     """The Payment Done event of a terminal payment."""
     return payment_pb2.PaymentEvent(
         number=row.event_number or 0,
         payment=payment_message(row),
-        payer_entry_number=row.payer_entry_number,
-        payee_entry_number=row.payee_entry_number,
+        payer_entry_number=row.payer_entry_number or 0,
+        payee_entry_number=row.payee_entry_number or 0,
     )
 
 
-def task_message(payment: NewPayment | PaymentRow) -> payment_queue_pb2.TransferTask:
+def task_message(payment: NewPayment | StoredPayment) -> payment_queue_pb2.TransferTask:
     """The transfer that makes a payment happen."""
     return payment_queue_pb2.TransferTask(
         payment_id=payment.id,

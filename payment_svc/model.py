@@ -133,6 +133,36 @@ class NewPayment(NamedTuple):
     create_time: datetime
 
 
+class StoredPayment(NamedTuple):
+    """A payment as it is stored: the columns of its table, in their order."""
+
+    id: str
+    caller_id: str
+    request_id: str
+    fingerprint: bytes
+    kind: str
+    status: str
+    failure_code: str | None
+    payer_id: str
+    payer_name: str
+    payer_wallet_id: str
+    payee_id: str
+    payee_name: str
+    payee_wallet_id: str
+    amount_minor: int
+    currency_code: str
+    note: str
+    order_ref: str
+    barcode_issuance_id: str | None
+    traceparent: str
+    create_time: datetime
+    sweep_time: datetime
+    complete_time: datetime | None
+    event_number: int | None
+    payer_entry_number: int | None
+    payee_entry_number: int | None
+
+
 def violations(request: Request) -> list[FieldViolation]:
     """Every field of the request that breaks a rule of form; empty if it is well formed."""
     found = []

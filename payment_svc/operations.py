@@ -20,13 +20,9 @@ from payment_svc.errors import (
     RequestIdInFlight,
     RequestIdReused,
 )
-from payment_svc.model import Kind, NewPayment, Status
-from payment_svc.store import Ending, PaymentFilter, PaymentRow
+from payment_svc.model import Kind, NewPayment, Status, StoredPayment
+from payment_svc.store import Ending, PaymentFilter
 
-_KEY_LOCK_WAIT_MILLISECONDS = 250
-"""How long an accept waits for another that holds the same key. One takes a few milliseconds;
-finding the one item of a full batch that waits takes eight halvings, and all must fit an answer's 5
-s."""
 _LOCK_NOT_AVAILABLE = "55P03"
 _BANK_ACCOUNTS_MAX = 100
 
@@ -34,7 +30,7 @@ _BANK_ACCOUNTS_MAX = 100
 class Accepted(NamedTuple):
     """A payment that exists."""
 
-    payment: NewPayment | PaymentRow
+    payment: NewPayment | StoredPayment
     replayed: bool
 
 
@@ -53,11 +49,11 @@ async def accept_payments(
     """Store payments; this commit is the promise to their callers.
 
     Answers each for itself: stored, there already (same key, same content), ``RequestIdReused`` or
-    ``BarcodeUsed``. Raises ``RequestIdInFlight`` if some key is being stored elsewhere just now.
+    ``BarcodeUsed``. Raises ``RequestIdInFlight`` if some key is being stored elsewhere just now,
+    for longer than ``database`` waits for locks.
     """
 
     async def work(connection: AsyncConnection) -> list[Accepted | ServiceError]:
-        await store.limit_lock_wait(connection, milliseconds=_KEY_LOCK_WAIT_MILLISECONDS)
         try:
             stored = await store.insert_payments(
                 connection, new, sweep_after_seconds=sweep_after_seconds
@@ -89,7 +85,7 @@ async def find_replays(
 ) -> list[Accepted | ServiceError | None]:
     """For each caller, request id and fingerprint: the payment made before, if there is one."""
 
-    async def work(connection: AsyncConnection) -> dict[tuple[str, str], PaymentRow]:
+    async def work(connection: AsyncConnection) -> dict[tuple[str, str], StoredPayment]:
         return await store.payments_by_key(connection, [key[:2] for key in keys])
 
     there = await database.read(work)
@@ -99,18 +95,18 @@ async def find_replays(
     ]
 
 
-def _answer_again(row: PaymentRow | None, fingerprint: bytes) -> Accepted | ServiceError:
+def _answer_again(row: StoredPayment | None, fingerprint: bytes) -> Accepted | ServiceError:
     if row is None:
         # The only other thing that is unique about a payment.
         return BarcodeUsed()
-    if bytes(row.fingerprint) != fingerprint:
+    if row.fingerprint != fingerprint:
         return RequestIdReused()
     return Accepted(row, replayed=True)
 
 
 async def apply_results(
     database: Database, results: Sequence[Result], *, clock: Clock
-) -> list[PaymentRow]:
+) -> list[StoredPayment]:
     """Make payments terminal, number their events, and answer all of them that are terminal now.
 
     A payment that was terminal before stays as it was and is answered too: if its event was lost
@@ -119,20 +115,22 @@ async def apply_results(
     by_id = {result.payment_id: result for result in results}
     complete_time = clock.now()
 
-    async def work(connection: AsyncConnection) -> list[PaymentRow]:
-        rows = await store.lock_payments(connection, list(by_id))
-        pending = [row for row in rows.values() if row.status == Status.PENDING]
+    async def work(connection: AsyncConnection) -> list[StoredPayment]:
+        locked = await store.lock_payments(connection, list(by_id))
+        pending = [payment for payment in locked if payment.status == Status.PENDING]
+        ended_before = [payment.id for payment in locked if payment.status != Status.PENDING]
+        rows: list[StoredPayment] = []
+        if ended_before:
+            rows += (await store.payments_by_id(connection, ended_before)).values()
         if pending:
-            told = [row for row in pending if row.kind != Kind.TOP_UP]
-            numbers: dict[str, int] = {}
-            if told:
-                first = await store.take_event_numbers(connection, len(told))
-                numbers = {row.id: first + index for index, row in enumerate(told)}
-            endings = [_ending(by_id[row.id], numbers.get(row.id)) for row in pending]
+            told = [payment.id for payment in pending if payment.kind != Kind.TOP_UP]
+            first = await store.take_event_numbers(connection, len(told)) if told else 0
+            numbers = dict(zip(told, range(first, first + len(told)), strict=True))
+            endings = [_ending(by_id[payment.id], numbers.get(payment.id)) for payment in pending]
             ended = await store.end_payments(connection, endings, complete_time=complete_time)
-            assert ended == len(pending), "they are locked"
-            rows |= await store.payments_by_id(connection, [row.id for row in pending])
-        return sorted(rows.values(), key=lambda row: row.event_number or 0)
+            assert len(ended) == len(pending), "they are locked"
+            rows += ended
+        return sorted(rows, key=lambda row: row.event_number or 0)
 
     return await database.transaction(work)
 
@@ -150,10 +148,10 @@ def _ending(result: Result, event_number: int | None) -> Ending:
 
 async def take_overdue(
     database: Database, *, clock: Clock, again_after_seconds: float, count_max: int
-) -> list[PaymentRow]:
+) -> list[StoredPayment]:
     """Overdue PENDING payments, longest first; each is taken by one sweeper, for a while."""
 
-    async def work(connection: AsyncConnection) -> list[PaymentRow]:
+    async def work(connection: AsyncConnection) -> list[StoredPayment]:
         return await store.take_overdue_payments(
             connection,
             now=clock.now(),
@@ -164,16 +162,16 @@ async def take_overdue(
     return await database.transaction(work)
 
 
-async def get_payments(database: Database, payment_ids: Sequence[str]) -> dict[str, PaymentRow]:
+async def get_payments(database: Database, payment_ids: Sequence[str]) -> dict[str, StoredPayment]:
     """The payments that exist, by id."""
 
-    async def work(connection: AsyncConnection) -> dict[str, PaymentRow]:
+    async def work(connection: AsyncConnection) -> dict[str, StoredPayment]:
         return await store.payments_by_id(connection, payment_ids)
 
     return await database.read(work)
 
 
-async def get_payment(database: Database, payment_id: str, *, viewer_id: str) -> PaymentRow:
+async def get_payment(database: Database, payment_id: str, *, viewer_id: str) -> StoredPayment:
     """One payment, if ``viewer_id`` is one of its sides or empty. Raises ``PaymentNotFound``."""
     row = (await get_payments(database, [payment_id])).get(payment_id)
     if row is None or (viewer_id and viewer_id not in (row.payer_id, row.payee_id)):
@@ -183,10 +181,10 @@ async def get_payment(database: Database, payment_id: str, *, viewer_id: str) ->
 
 async def list_payments(
     database: Database, owner_id: str, *, wanted: PaymentFilter, count_max: int
-) -> list[PaymentRow]:
+) -> list[StoredPayment]:
     """An owner's payments, newest first."""
 
-    async def work(connection: AsyncConnection) -> list[PaymentRow]:
+    async def work(connection: AsyncConnection) -> list[StoredPayment]:
         return await store.list_payments(connection, owner_id, wanted=wanted, count_max=count_max)
 
     return await database.read(work)
@@ -194,10 +192,10 @@ async def list_payments(
 
 async def list_events(
     database: Database, owner_id: str, *, after_number: int, count_max: int
-) -> tuple[list[PaymentRow], int]:
+) -> tuple[list[StoredPayment], int]:
     """An owner's events after a number, in order, and the highest number there is."""
 
-    async def work(connection: AsyncConnection) -> tuple[list[PaymentRow], int]:
+    async def work(connection: AsyncConnection) -> tuple[list[StoredPayment], int]:
         # The head first: whatever has a lower number is visible to the second statement.
         head = await store.last_event_number(connection)
         return (

@@ -10,8 +10,7 @@ from chassis.ids import IdMaker
 from chassis.jetstream import ConsumerSpec, JetStream, StreamSpec
 from chassis.logs import get_logger
 from payment_svc.messages import task_message
-from payment_svc.model import NewPayment
-from payment_svc.store import PaymentRow
+from payment_svc.model import NewPayment, StoredPayment
 from qrpay.payment.v1 import payment_queue_pb2
 
 _LOG = get_logger(__name__)
@@ -72,7 +71,7 @@ class Publisher:
         self._in_flight.add(task)
         task.add_done_callback(self._in_flight.discard)
 
-    async def publish_tasks(self, payments: Sequence[NewPayment | PaymentRow]) -> None:
+    async def publish_tasks(self, payments: Sequence[NewPayment | StoredPayment]) -> None:
         """Publish the tasks of payments. Raises ``Unavailable``."""
         for start in range(0, len(payments), _ITEMS_MAX):
             batch = payment_queue_pb2.TaskBatch(

@@ -23,7 +23,12 @@ class PaymentSettings(ProcessSettings, frozen=True, kw_only=True):
     """gRPC target of barcode."""
     payment_roles: tuple[str, ...] = ROLES
     """Which of api, executor, results, sweeper this process carries, separated by commas."""
-    database_connections_max: PositiveInt = 12
+    database_connections_max: PositiveInt = 8
+    accept_connections_max: PositiveInt = 4
+    """Connections that accept payments: each holds one batch at a time."""
+    key_lock_seconds_max: PositiveSeconds = 0.25
+    """How long accepting waits for another that holds the same key. One takes a few milliseconds;
+    finding the one item of a full batch that waits takes eight halvings, all within 5 s."""
     amount_minor_max: PositiveInt = AMOUNT_MINOR_MAX // 1000
     """The largest amount of one payment, minor units."""
     call_seconds_max: PositiveSeconds = 3.0

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ARRAY,
     CollectionAggregate,
     ColumnElement,
+    Result,
     Row,
     Select,
     Text,
@@ -26,11 +27,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from payment_svc.model import Kind, NewPayment, Status
+from payment_svc.model import Kind, NewPayment, Status, StoredPayment
 from payment_svc.tables import bank_accounts, event_counter, payments
 
-PaymentRow = Row[Any]
-"""A row of payments, with an attribute for each of its columns."""
+
+class LockedPayment(NamedTuple):
+    """What must be known of a payment to end it."""
+
+    id: str
+    status: str
+    kind: str
 
 
 class Ending(NamedTuple):
@@ -96,7 +102,8 @@ _END_PAYMENTS = text("""
         payment_id, status, failure_code, payer_entry_number, payee_entry_number, event_number
     )
     WHERE payments.id = ending.payment_id AND payments.status = 'PENDING'
-""")
+    RETURNING payments.*
+""").columns(*payments.columns)
 
 _TAKE_OVERDUE = text("""
     UPDATE payments
@@ -111,13 +118,6 @@ _TAKE_OVERDUE = text("""
     )
     RETURNING *
 """).columns(*payments.columns)
-
-_LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :lock_timeout, true)")
-
-
-async def limit_lock_wait(connection: AsyncConnection, *, milliseconds: int) -> None:
-    """Let the statements of this transaction wait for a lock no longer than this."""
-    await connection.execute(_LOCK_TIMEOUT, {"lock_timeout": f"{milliseconds}ms"})
 
 
 async def insert_payments(
@@ -137,36 +137,36 @@ async def insert_payments(
 
 async def payments_by_key(
     connection: AsyncConnection, keys: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], PaymentRow]:
+) -> dict[tuple[str, str], StoredPayment]:
     """The payments that exist for pairs of caller and request id."""
     result = await connection.execute(
         _PAYMENTS_BY_KEY,
         {"caller_id": [key[0] for key in keys], "request_id": [key[1] for key in keys]},
     )
-    return {(row.caller_id, row.request_id): row for row in result}
+    return {(row.caller_id, row.request_id): row for row in _stored(result)}
 
 
 async def payments_by_id(
     connection: AsyncConnection, payment_ids: Sequence[str]
-) -> dict[str, PaymentRow]:
+) -> dict[str, StoredPayment]:
     """The payments that exist, by id."""
     result = await connection.execute(select(payments).where(payments.c.id == _any(payment_ids)))
-    return {row.id: row for row in result}
+    return {row.id: row for row in _stored(result)}
 
 
 async def lock_payments(
     connection: AsyncConnection, payment_ids: Sequence[str]
-) -> dict[str, PaymentRow]:
-    """The payments that exist, by id, locked until the end of the transaction."""
+) -> list[LockedPayment]:
+    """The payments that exist, locked until the end of the transaction."""
     result = await connection.execute(
-        select(payments)
+        select(payments.c.id, payments.c.status, payments.c.kind)
         .where(payments.c.id == _any(payment_ids))
         # In id order, so that two consumers of the same results wait for each other, not in a
         # circle.
         .order_by(payments.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
-    return {row.id: row for row in result}
+    return [LockedPayment._make(row) for row in result]
 
 
 async def take_event_numbers(connection: AsyncConnection, count: int) -> int:
@@ -188,23 +188,23 @@ async def last_event_number(connection: AsyncConnection) -> int:
 
 async def end_payments(
     connection: AsyncConnection, endings: Sequence[Ending], *, complete_time: datetime
-) -> int:
-    """Make PENDING payments terminal; answer how many were."""
+) -> list[StoredPayment]:
+    """Make PENDING payments terminal; answer those that were."""
     columns = zip(Ending._fields, zip(*endings, strict=True), strict=True)
     parameters: dict[str, Any] = {name: list(column) for name, column in columns}
     result = await connection.execute(_END_PAYMENTS, {**parameters, "complete_time": complete_time})
-    return result.rowcount
+    return _stored(result)
 
 
 async def take_overdue_payments(
     connection: AsyncConnection, *, now: datetime, again_after_seconds: float, count_max: int
-) -> list[PaymentRow]:
+) -> list[StoredPayment]:
     """PENDING payments whose sweep time has come, longest overdue first; not again for a while."""
     result = await connection.execute(
         _TAKE_OVERDUE,
         {"now": now, "again_after_seconds": again_after_seconds, "count_max": count_max},
     )
-    return list(result)
+    return _stored(result)
 
 
 class PaymentFilter(NamedTuple):
@@ -219,7 +219,7 @@ class PaymentFilter(NamedTuple):
 
 async def list_payments(
     connection: AsyncConnection, owner_id: str, *, wanted: PaymentFilter, count_max: int
-) -> list[PaymentRow]:
+) -> list[StoredPayment]:
     """An owner's payments, newest first, without top-ups."""
     conditions: list[ColumnElement[bool]] = [payments.c.kind != Kind.TOP_UP]
     if wanted.status:
@@ -239,12 +239,12 @@ async def list_payments(
     ]
     both = union_all(*sides).subquery()
     result = await connection.execute(select(both).order_by(both.c.id.desc()).limit(count_max))
-    return list(result)
+    return _stored(result)
 
 
 async def list_events(
     connection: AsyncConnection, owner_id: str, *, after_number: int, count_max: int
-) -> list[PaymentRow]:
+) -> list[StoredPayment]:
     """An owner's terminal payments with a higher event number, in its order.
 
     A failed payment is an event of its payer only: the payee never knew of it.
@@ -261,7 +261,7 @@ async def list_events(
     ]
     both = union_all(*limited).subquery()
     result = await connection.execute(select(both).order_by(both.c.event_number).limit(count_max))
-    return list(result)
+    return _stored(result)
 
 
 async def insert_bank_account(
@@ -311,6 +311,12 @@ async def bank_accounts_of(
         )
     )
     return {(row.owner_id, row.id): row for row in result}
+
+
+def _stored(result: Result[Any]) -> list[StoredPayment]:
+    # Tuples of a known shape: a field is several times cheaper to read than of a SQLAlchemy row,
+    # and each is read many times.
+    return [StoredPayment._make(row) for row in result]
 
 
 def _page(

@@ -14,7 +14,7 @@ from chassis.database import Database
 from chassis.errors import ServiceError
 from chassis.logs import get_logger
 from payment_svc import operations
-from payment_svc.store import PaymentRow
+from payment_svc.model import StoredPayment
 
 _LOG = get_logger(__name__)
 
@@ -29,7 +29,7 @@ class Sweeper:
         self,
         *,
         database: Database,
-        publish_tasks: Callable[[Sequence[PaymentRow]], Awaitable[None]],
+        publish_tasks: Callable[[Sequence[StoredPayment]], Awaitable[None]],
         clock: Clock,
         every_seconds: float,
         again_after_seconds: float,

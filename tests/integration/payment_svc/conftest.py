@@ -23,8 +23,10 @@ async def payment_database(database_for: Callable[[str], Awaitable[Any]]) -> Any
 
 @pytest.fixture
 async def database(payment_database: Any) -> AsyncIterator[Database]:
-    """The same, as payment_svc uses it."""
-    async with open_database(payment_database.url, application_name="test") as database:
+    """The same, as payment_svc accepts with it."""
+    async with open_database(
+        payment_database.url, application_name="test", lock_seconds_max=0.25
+    ) as database:
         yield database
 
 

@@ -24,9 +24,9 @@ from payment_svc.errors import (
     RequestIdInFlight,
     RequestIdReused,
 )
-from payment_svc.model import Kind, NewPayment, Status
+from payment_svc.model import Kind, NewPayment, Status, StoredPayment
 from payment_svc.operations import Accepted, Result
-from payment_svc.store import PaymentFilter, PaymentRow
+from payment_svc.store import PaymentFilter
 from payment_svc.tables import metadata
 
 CLOCK = SystemClock()
@@ -38,7 +38,7 @@ async def accept(database: Database, *new: NewPayment) -> list[Any]:
     return await operations.accept_payments(database, new, sweep_after_seconds=0)
 
 
-async def finish(database: Database, *results: Result) -> list[PaymentRow]:
+async def finish(database: Database, *results: Result) -> list[StoredPayment]:
     """Apply results."""
     return await operations.apply_results(database, results, clock=CLOCK)
 
@@ -72,6 +72,7 @@ async def test_the_tables_are_those_of_the_migrations(payment_database: Any) -> 
         for table in metadata.tables.values()
     }
     assert migrated == declared
+    assert list(migrated["payments"]) == list(StoredPayment._fields), "a row is read by position"
 
 
 async def test_one_key_many_times_at_once_is_one_payment(
@@ -167,12 +168,12 @@ async def test_results_make_payments_terminal_and_number_their_events(
     rows = await finish(database, done(good), done(bad, failure_code="INSUFFICIENT_FUNDS"))
     by_id = {row.id: row for row in rows}
     assert by_id[good.id].status == Status.COMPLETED
-    assert by_id[good.id].complete_time >= good.create_time
+    assert (by_id[good.id].complete_time or good.create_time) > good.create_time
     assert (by_id[bad.id].status, by_id[bad.id].failure_code) == (
         Status.FAILED,
         "INSUFFICIENT_FUNDS",
     )
-    assert sorted(row.event_number for row in rows) == [1, 2]
+    assert {row.event_number for row in rows} == {1, 2}
     again = await finish(database, done(good, failure_code="WALLET_CLOSED"), done(bad))
     assert {row.id: tuple(row) for row in again} == {row.id: tuple(row) for row in rows}
 
@@ -230,7 +231,7 @@ async def test_events_resume_after_a_number(database: Database, make_payment: Ma
         )
         if not rows:
             break
-        seen += [row.event_number for row in rows]
+        seen += [row.event_number or 0 for row in rows]
     assert seen == list(range(1, 8))
 
 
