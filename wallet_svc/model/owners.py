@@ -24,13 +24,13 @@ RESERVED_HANDLES = frozenset({"bank", "fees", "suspense"})
 _HANDLE_PATTERN = re.compile(r"[a-z0-9_.-]{3,32}")
 _ID_PREFIXES = ("usr_", "mer_", "opr_", "sys_", "wal_")
 _ID_PATTERN = re.compile(r"[!-~]{1,64}")
-# Cc: control characters; Cn, Cs: no characters at all; Zl, Zp: line breaks in disguise.
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cn", "Cs", "Zl", "Zp"})
+# Cc: control characters; Cs: halves of characters; Zl, Zp: line breaks in disguise.
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# Spaces, marks and format characters (joiners of emoji, for example) show nothing by themselves.
+_INVISIBLE_CATEGORIES = frozenset({"Zs", "Cf", "Mn", "Me"})
 # These turn the direction of the text around them, so that a name can look like another one
 # (Unicode Technical Report 36, section 2.5).
-_DIRECTION_CONTROLS = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
+_DIRECTION_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class OwnerRequest(msgspec.Struct, frozen=True):
@@ -93,12 +93,10 @@ def handle_fault(handle: str) -> str | None:
 
 def name_fault(name: str) -> str | None:
     """What is wrong with the name of an owner to be made, or None."""
-    if not 1 <= len(name) <= NAME_LENGTH_MAX or not name.strip():
-        return f"must be 1 to {NAME_LENGTH_MAX} characters, not only spaces"
-    if any(
-        unicodedata.category(character) in _REFUSED_CATEGORIES or character in _DIRECTION_CONTROLS
-        for character in name
-    ):
+    categories = {unicodedata.category(character) for character in name}
+    if not 1 <= len(name) <= NAME_LENGTH_MAX or categories <= _INVISIBLE_CATEGORIES:
+        return f"must be 1 to {NAME_LENGTH_MAX} characters that can be seen"
+    if categories & _REFUSED_CATEGORIES or not _DIRECTION_CONTROLS.isdisjoint(name):
         return "must not contain control characters"
     return None
 
