@@ -163,11 +163,16 @@ def _allowed(subjects: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 async def check_nats(url: str) -> None:
-    """Connect as the user of the URL and ask JetStream about itself. Raises NotReady."""
-    parts = urlsplit(url)
+    """Connect as the user of the URL and ask JetStream about itself. Raises NotReady.
+
+    Of several URLs, the first is asked. A server that wants TLS is only asked whether it is there.
+    """
+    parts = urlsplit(url.partition(",")[0])
     reader, writer = await asyncio.open_connection(parts.hostname or LOOPBACK, parts.port or 4222)
     try:
-        await _expect(reader, b"INFO ")
+        about = await _expect(reader, b"INFO ")
+        if b'"tls_required":true' in about:
+            return
         inbox = f"_INBOX_{unquote(parts.username or 'check')}.{os.urandom(8).hex()}"
         hello = msgspec.json.encode(
             {
@@ -190,12 +195,12 @@ async def check_nats(url: str) -> None:
         writer.close()
 
 
-async def _expect(reader: asyncio.StreamReader, start: bytes) -> None:
-    """Read lines until one starts so; pings are no answer and need none here."""
+async def _expect(reader: asyncio.StreamReader, start: bytes) -> bytes:
+    """Read lines until one starts so, and answer it; pings are no answer and need none here."""
     while True:
         line = await reader.readline()
         if line.startswith(start):
-            return
+            return line
         if not line or line.startswith(b"-ERR"):
             raise NotReady(f"NATS: {line.decode(errors='replace').strip() or 'connection closed'}")
 

@@ -89,7 +89,9 @@ set-proc-title no
 async def check_valkey(url: str) -> None:
     """Sign in as the user of the URL and ping. Raises NotReady."""
     parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(parts.hostname or LOOPBACK, parts.port or 6379)
+    reader, writer = await asyncio.open_connection(
+        parts.hostname or LOOPBACK, parts.port or 6379, ssl=parts.scheme == "rediss" or None
+    )
     try:
         if parts.password is not None:
             user, password = unquote(parts.username or "default"), unquote(parts.password)
