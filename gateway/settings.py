@@ -56,7 +56,7 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
 
     submit_batch_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     """Payments in one SubmitPayments call."""
-    submit_concurrency: UpToTen = 3
+    submit_concurrency: UpToTen = 1
     """SubmitPayments calls in flight at a time."""
     submit_queue_max: PositiveInt = 4_096
     """Payments that wait for their batch; one more is refused as overload."""

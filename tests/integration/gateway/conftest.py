@@ -229,6 +229,15 @@ async def cafe(gateway: Gateway) -> User:
     return await gateway.user("merchant")
 
 
+def event_batch(events: Sequence[payment_pb2.PaymentEvent]) -> bytes:
+    """A message about events."""
+    numbers = [event.number for event in events if event.number]
+    batch = payment_queue_pb2.EventBatch(
+        first_number=min(numbers, default=0), last_number=max(numbers, default=0), events=events
+    )
+    return batch.SerializeToString()
+
+
 Publish = Callable[[Sequence[payment_pb2.PaymentEvent]], Any]
 
 
@@ -251,13 +260,7 @@ def publish(publisher: NatsClient) -> Publish:
     """Tell all gateways about events, in one message."""
 
     async def publish_events(events: Sequence[payment_pb2.PaymentEvent]) -> None:
-        numbers = [event.number for event in events if event.number]
-        batch = payment_queue_pb2.EventBatch(
-            first_number=min(numbers, default=0),
-            last_number=max(numbers, default=0),
-            events=events,
-        )
-        await publisher.publish("payments.event", batch.SerializeToString())
+        await publisher.publish("payments.event", event_batch(events))
         await publisher.flush()
 
     return publish_events

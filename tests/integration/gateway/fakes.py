@@ -166,13 +166,18 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
         self.events.append(event)
         return event
 
-    def pay(self, payer: str, payee: str, amount_minor: int = 100) -> payment_pb2.PaymentEvent:
-        """A payment that was made and completed elsewhere, as its event."""
+    def pay(
+        self,
+        payer: str,
+        payee: str,
+        failure: failure_code_pb2.FailureCode = failure_code_pb2.FAILURE_CODE_UNSPECIFIED,
+    ) -> payment_pb2.PaymentEvent:
+        """A payment that was made, and completed or failed, elsewhere: as its event."""
         item = payment_pb2.PaymentRequest(caller_id=payer, request_id=IDS.make("req"))
         item.send.recipient = payee
-        item.money.amount_minor, item.money.currency_code = amount_minor, "USD"
+        item.money.amount_minor, item.money.currency_code = 100, "USD"
         payment, _ = self._accept(item)
-        return self.complete(payment.id)
+        return self.complete(payment.id, failure)
 
     @property
     def head_number(self) -> int:
