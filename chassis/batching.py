@@ -90,6 +90,9 @@ class Batcher(Generic[Item, Result]):
 
     ``process`` gets 1 to ``size_max`` items and answers as for ``isolate``; at most ``concurrency``
     batches are in flight, at most ``queue_max`` items wait; ``on_batch`` is told each batch's size.
+    With ``patience_seconds``, another batch starts beside one in flight only when that one has
+    taken so long, or when a full one waits: larger batches, and still no queueing behind one that
+    hangs.
 
     Belongs to one event loop. ``process`` runs outside of any request's context, because deadline,
     trace and cancellation of one submitter are not its neighbours': it must bring its own deadline.
@@ -103,6 +106,7 @@ class Batcher(Generic[Item, Result]):
         size_max: int = 256,
         queue_max: int = 4096,
         concurrency: int = 1,
+        patience_seconds: float = 0.0,
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
         if min(size_max, queue_max, concurrency) < 1:
@@ -112,9 +116,12 @@ class Batcher(Generic[Item, Result]):
         self._size_max = size_max
         self._queue_max = queue_max
         self._concurrency = concurrency
+        self._patience_seconds = patience_seconds
         self._on_batch = on_batch
         self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._young: set[asyncio.Task[None]] = set()
+        """Those in flight that patience is not lost with yet."""
         self._start_scheduled = False
         self._closed = False
 
@@ -132,7 +139,7 @@ class Batcher(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         self._queue.append((item, answer))
-        if not self._start_scheduled and len(self._in_flight) < self._concurrency:
+        if not self._start_scheduled and self._may_start():
             # Not now but at the end of this turn of the loop: what else is ready shares the batch.
             self._start_scheduled = True
             loop.call_soon(self._start)
@@ -147,14 +154,28 @@ class Batcher(Generic[Item, Result]):
 
     def _start(self) -> None:
         self._start_scheduled = False
-        while self._queue and len(self._in_flight) < self._concurrency:
+        loop = asyncio.get_running_loop()
+        while self._queue and self._may_start():
             if not (batch := self._take()):
                 continue
-            task = asyncio.get_running_loop().create_task(
+            task = loop.create_task(
                 self._run(batch), name=f"batch {self._name}", context=contextvars.Context()
             )
             self._in_flight.add(task)
             task.add_done_callback(self._finished)
+            if self._patience_seconds:
+                self._young.add(task)
+                loop.call_later(self._patience_seconds, self._lose_patience, task)
+
+    def _may_start(self) -> bool:
+        if len(self._in_flight) >= self._concurrency:
+            return False
+        return not self._young or len(self._queue) >= self._size_max
+
+    def _lose_patience(self, task: asyncio.Task[None]) -> None:
+        if task in self._young:
+            self._young.discard(task)
+            self._start()
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
@@ -166,6 +187,7 @@ class Batcher(Generic[Item, Result]):
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
+        self._young.discard(task)
         self._start()
 
     async def _run(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:

@@ -10,7 +10,6 @@ from time import monotonic
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import channel
-from chassis.batching import Batcher
 from chassis.errors import DeadlineExceeded, ServiceError
 from chassis.ids import is_id
 from gateway import answers
@@ -22,7 +21,7 @@ from gateway.preferences import preferred_wait_seconds
 from gateway.problems import Problem, invalid_request
 from gateway.queries import PaymentQuery, PaymentsQuery
 from gateway.replies import json_reply
-from gateway.upstream import Upstream
+from gateway.upstream import Submitter, Upstream
 from qrpay.payment.v1 import payment_pb2
 from qrpay.type.v1 import money_pb2
 
@@ -33,8 +32,6 @@ _SAMPLED = 1
 _REPLAYED = (b"idempotent-replayed", b"true")
 _KIND_NUMBERS = {name: number for number, name in KINDS.items()}
 _STATUS_NUMBERS = {name: number for number, name in STATUSES.items()}
-
-Submitter = Batcher[payment_pb2.PaymentRequest, payment_pb2.SubmitPaymentResult]
 
 
 class PaymentsApi:

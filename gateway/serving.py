@@ -33,7 +33,7 @@ from gateway.payments_api import PaymentsApi
 from gateway.rate_limit import RateLimiter
 from gateway.routes import Handlers, operations
 from gateway.settings import GatewaySettings
-from gateway.upstream import Upstream, open_submitter, open_upstream
+from gateway.upstream import Submitter, Upstream, open_upstream
 from gateway.wallets_api import WalletsApi
 from qrpay.payment.v1 import payment_pb2
 
@@ -86,7 +86,7 @@ class _Gateway:
             keys_loaded=lambda: self._keys.loaded,
             events_seen=lambda: self._feed.connected_once,
         )
-        self._submitter = open_submitter(upstream, settings)
+        self._submitter = Submitter(upstream, settings)
 
     async def run(self, on_started: Callable[[Serving], None] | None) -> None:
         """Serve until told to stop, then drain."""

@@ -56,8 +56,11 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
 
     submit_batch_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     """Payments in one SubmitPayments call."""
-    submit_concurrency: UpToTen = 1
-    """SubmitPayments calls in flight at a time."""
+    submit_concurrency: UpToTen = 4
+    """SubmitPayments calls in flight at a time, of each kind."""
+    submit_patience_seconds: PositiveSeconds = 0.2
+    """How long a batch may take before the next one starts beside it: one at a time gives larger
+    batches and less work for each payment; a batch that hangs must not hold up the others."""
     submit_queue_max: PositiveInt = 4_096
     """Payments that wait for their batch; one more is refused as overload."""
 

@@ -116,14 +116,31 @@ async def open_upstream(settings: GatewaySettings) -> AsyncIterator[Upstream]:
         )
 
 
-def open_submitter(
-    upstream: Upstream, settings: GatewaySettings
-) -> Batcher[payment_pb2.PaymentRequest, payment_pb2.SubmitPaymentResult]:
-    """The batcher in front of SubmitPayments; close it to let what waits end."""
-    return Batcher(
-        upstream.submit,
-        name="submit-payments",
-        size_max=settings.submit_batch_max,
-        queue_max=settings.submit_queue_max,
-        concurrency=settings.submit_concurrency,
-    )
+class Submitter:
+    """SubmitPayments in natural batches.
+
+    Payments by a code travel apart from the others: accepting them asks barcode too, and while
+    barcode hangs, nobody else must wait with them.
+    """
+
+    def __init__(self, upstream: Upstream, settings: GatewaySettings) -> None:
+        self._direct, self._by_code = (
+            Batcher(
+                upstream.submit,
+                name=name,
+                size_max=settings.submit_batch_max,
+                queue_max=settings.submit_queue_max,
+                concurrency=settings.submit_concurrency,
+                patience_seconds=settings.submit_patience_seconds,
+            )
+            for name in ("submit", "submit by code")
+        )
+
+    async def submit(self, request: payment_pb2.PaymentRequest) -> payment_pb2.SubmitPaymentResult:
+        """Submit one payment; raises what became of it, or of its batch."""
+        by_code = request.HasField("qr") or request.HasField("barcode")
+        return await (self._by_code if by_code else self._direct).submit(request)
+
+    async def close(self) -> None:
+        """Refuse new payments, and return when all that waited have their answer."""
+        await asyncio.gather(self._direct.close(), self._by_code.close())

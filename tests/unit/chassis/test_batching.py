@@ -314,6 +314,36 @@ async def test_nobody_hangs_when_a_call_below_is_cancelled() -> None:
     assert [type(answer) for answer in answers] == [OutcomeUnknown] * 3
 
 
+async def test_patience_keeps_batches_apart_until_it_is_lost() -> None:
+    """Goal: the next batch waits for the one in flight, but not for one that takes too long."""
+    gate = Gate()
+    batcher = Batcher(gate.process, name="test", concurrency=2, patience_seconds=0.01)
+    first = asyncio.create_task(batcher.submit(1))
+    await gate.entered.wait()
+    others = [asyncio.create_task(batcher.submit(item)) for item in (2, 3)]
+    await turns()
+    assert gate.batches == [[1]]
+    gate.entered.clear()
+    async with asyncio.timeout(10):
+        await gate.entered.wait()
+    assert gate.batches == [[1], [2, 3]]
+    gate.open.set()
+    assert await asyncio.gather(first, *others) == [2, 4, 6]
+
+
+async def test_a_full_batch_does_not_wait_for_patience() -> None:
+    """Goal: waiting on would not make it larger; what does not fit waits on."""
+    gate = Gate()
+    batcher = Batcher(gate.process, name="test", size_max=2, concurrency=3, patience_seconds=600)
+    submitters = [asyncio.create_task(batcher.submit(item)) for item in range(1)]
+    await gate.entered.wait()
+    submitters += [asyncio.create_task(batcher.submit(item)) for item in range(1, 4)]
+    await turns()
+    assert gate.batches == [[0], [1, 2]]
+    gate.open.set()
+    assert await asyncio.gather(*submitters) == [0, 2, 4, 6]
+
+
 async def test_close_drains_then_refuses() -> None:
     """Goal: everything accepted before close is answered, everything after it is refused."""
     gate = Gate()
