@@ -122,9 +122,7 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         resolutions = await wallets.resolve_wallets(
             messages.references_of(request.references), database=self._database
         )
-        return wallet_pb2.ResolveWalletsResponse(
-            results=map(messages.resolution_message, resolutions)
-        )
+        return messages.resolve_response(resolutions)
 
     async def BatchGetWallets(
         self, request: wallet_pb2.BatchGetWalletsRequest, _context: Any

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chassis.errors import InvalidArgument
 from qrpay.type.v1 import failure_code_pb2, transfer_kind_pb2
 from qrpay.type.v1.money_pb2 import Money
 from qrpay.wallet.v1 import wallet_pb2
 from wallet_svc import messages
-from wallet_svc.model.records import FailureCode, OwnerKind, Transfer, TransferKind, WalletStatus
+from wallet_svc.model.records import (
+    FailureCode,
+    Owner,
+    OwnerKind,
+    Transfer,
+    TransferKind,
+    WalletStatus,
+)
 from wallet_svc.rpc import ALLOWED_CALLERS
 
 
@@ -120,3 +131,11 @@ def test_the_currencies_of_an_owner_request_are_sorted_and_single() -> None:
     )
 
     assert messages.owner_request_of(message).currency_codes == ("EUR", "USD")
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, ZoneInfo("Asia/Kathmandu")])))
+def test_times_are_the_same_moment_on_the_wire(time: datetime) -> None:
+    """Goal: to the microsecond, whatever the zone, also before 1970."""
+    message = messages.owner_message(Owner("usr_1", OwnerKind.CUSTOMER, "alice", "Alice", time))
+
+    assert message.create_time.ToDatetime(UTC) == time
