@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psutil
 import pytest
 
 from tests.e2e.oracle import Books
@@ -169,13 +170,16 @@ async def test_a_dependency_that_hangs_is_a_503_in_time(
     """Stopped, not dead: connections stay open and nobody answers. The client hears within 5 s,
     and the same request succeeds afterwards."""
     await victim.healthy()
-    pid = await victim.pid(name)
+    # PostgreSQL is a family: its backends go on when only their parent stops.
+    parent = psutil.Process(await victim.pid(name))
+    family = [parent, *parent.children(recursive=True)]
     alice = User(gateway=victim.gateway, token=tokens["alice"])
     cafe = User(gateway=victim.gateway, token=tokens["cafe"])
     code = (await alice.http.post("/barcodes")).json()["code"]
     key = str(uuid4())
     body = {"barcode": code, "amount": 1, "currency": "EUR"}
-    os.kill(pid, signal.SIGSTOP)
+    for member in family:
+        member.suspend()
     try:
         cafe.http.timeout = httpx.Timeout(5)
         response = await cafe.post("/payments/pay", body, key=key)
@@ -185,7 +189,8 @@ async def test_a_dependency_that_hangs_is_a_503_in_time(
             assert response.json()["code"] == "temporarily-unavailable"
             assert int(response.headers["Retry-After"]) >= 1
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for member in family:
+            member.resume()
     await victim.healthy()
     async with asyncio.timeout(30):
         while (response := await cafe.post("/payments/pay", body, key=key)).status_code == 503:  # noqa: ASYNC110
