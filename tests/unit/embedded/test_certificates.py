@@ -68,6 +68,15 @@ def test_a_new_authority_signs_everything_anew(tmp_path: Path) -> None:
         load(tmp_path, identity).verify_directly_issued_by(load(tmp_path, "ca"))
 
 
+def test_a_lost_authority_is_replaced_with_all_it_signed(tmp_path: Path) -> None:
+    """Goal: certificates that are young, but of an authority that is gone, are not kept."""
+    ensure_certificates(tmp_path, now=NOW)
+    (tmp_path / "ca.pem").unlink()
+    ensure_certificates(tmp_path, now=NOW)
+    for identity in IDENTITIES:
+        load(tmp_path, identity).verify_directly_issued_by(load(tmp_path, "ca"))
+
+
 def test_a_broken_pair_is_mended(tmp_path: Path) -> None:
     """Goal: a start that was cut off between key and certificate does not break the next one."""
     ensure_certificates(tmp_path, now=NOW)
