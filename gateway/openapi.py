@@ -197,12 +197,20 @@ def _success(success: Success) -> Json:
             name: {"description": text, "schema": {"type": "string"}}
             for name, text in success.headers.items()
         }
-    schema: Json = {"type": "string"}
-    if success.shape is not None and success.media_types == ("application/json",):
-        schema = {"$ref": _REFERENCE.format(name=success.shape.__name__)}
     if success.status != 304:
-        described["content"] = {name: {"schema": schema} for name in success.media_types}
+        described["content"] = {
+            media_type: {"schema": _content_schema(success, media_type)}
+            for media_type in success.media_types
+        }
     return described
+
+
+def _content_schema(success: Success, media_type: str) -> Json:
+    if media_type != "application/json":
+        return {"type": "string"}
+    if success.shape is None:
+        return {"type": "object"}
+    return {"$ref": _REFERENCE.format(name=success.shape.__name__)}
 
 
 def _problems(codes: Sequence[str]) -> Json:

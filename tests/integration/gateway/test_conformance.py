@@ -1,0 +1,211 @@
+"""What the gateway answers is what its own OpenAPI document promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+
+from gateway.problems import PROBLEM_TYPES
+from qrpay.barcode.v1 import barcode_pb2
+from qrpay.type.v1 import failure_code_pb2, money_pb2
+from tests.integration.gateway.conftest import Gateway, Mesh
+from tests.integration.gateway.fakes import IDS, MERCHANT_ID, refusal
+from tests.integration.gateway.test_event_stream import stream
+from tests.integration.gateway.test_reads import an_entry
+
+USD = {"amount": 1250, "currency": "USD"}
+
+
+class Contract:
+    """The document, as somebody who holds the gateway to it."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self.seen: set[tuple[str, str, str]] = set()
+
+    def validator(self, schema: dict[str, Any]) -> Draft202012Validator:
+        """A validator in which references find the document's schemas."""
+        whole = {**schema, "components": self.document["components"]}
+        return Draft202012Validator(whole, format_checker=FormatChecker())
+
+    def check(self, path: str, answer: httpx.Response) -> httpx.Response:
+        """The answer has a status, a media type and a body that are promised for the path."""
+        method = answer.request.method.lower()
+        promised = self.document["paths"][path][method]["responses"]
+        status = str(answer.status_code)
+        assert status in promised, (path, answer.text)
+        self.seen.add((method, path, status))
+        content = promised[status].get("content")
+        if content is None:
+            assert answer.content == b""
+            return answer
+        media_type = answer.headers["content-type"].split(";")[0]
+        assert media_type in content
+        if media_type.endswith("json"):
+            self.validator(content[media_type]["schema"]).validate(answer.json())
+        for name in promised[status].get("headers", {}):
+            if name in {"Retry-After", "WWW-Authenticate", "Location", "ETag"}:
+                assert name in answer.headers, (path, status, name)
+        return answer
+
+
+@pytest.fixture
+async def contract(gateway: Gateway) -> Contract:
+    """The gateway's document, over HTTP."""
+    client = await gateway.client()
+    answer = await client.get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    contract = Contract(answer.json())
+    contract.check("/openapi.json", answer)
+    return contract
+
+
+async def test_every_success_is_as_promised(
+    gateway: Gateway, mesh: Mesh, contract: Contract
+) -> None:
+    """Every operation is called so that it succeeds in each of its ways, and every answer is valid
+    after the schema that the document gives for it."""
+    alice, cafe = await gateway.user(), await gateway.user("merchant")
+    mesh.wallets.open(alice.id, "USD")
+    mesh.wallets.entries[alice.id, "USD"] = [an_entry(1, 500), an_entry(2, -3)]
+    mesh.barcodes.decoded["code"] = barcode_pb2.DecodedQr(
+        merchant=mesh.barcodes.merchant,
+        money=money_pb2.Money(currency_code="USD", amount_minor=1250),
+    )
+    mesh.payments.at_once["now"] = failure_code_pb2.FAILURE_CODE_UNSPECIFIED
+    mesh.payments.at_once["never"] = failure_code_pb2.FAILURE_CODE_WALLET_FROZEN
+    wait = {"prefer": "wait=1"}
+    check = contract.check
+    send = {"to": "bob", **USD, "note": "Hi"}
+    sent = check("/payments/send", await alice.post("/payments/send", send))
+    for to in ("now", "never"):
+        post = await alice.post("/payments/send", {"to": to, **USD}, headers=wait)
+        check("/payments/send", post)
+        payment_id = post.json()["id"]
+        check("/payments/{payment_id}", await alice.get(f"/payments/{payment_id}"))
+    for user, body in (
+        (alice, {"qr": "now"}),
+        (cafe, {"barcode": "281004327719356024", **USD, "order_ref": "A-1"}),
+    ):
+        check("/payments/pay", await user.post("/payments/pay", body, headers=wait))
+    for bank_account in ("bnk_1", "now"):
+        body = {"bank_account": bank_account, **USD}
+        check("/payments/withdraw", await alice.post("/payments/withdraw", body, headers=wait))
+    check("/payments/{payment_id}", await alice.get(sent.headers["location"]))
+    check("/payments", await alice.get("/payments", params={"limit": "2"}))
+    check("/payments", await alice.get("/payments", params={"limit": "200"}))
+    check("/wallets/me", await alice.get("/wallets/me"))
+    check("/wallets/me/entries", await alice.get("/wallets/me/entries"))
+    check("/wallets/me/entries", await alice.get("/wallets/me/entries", params={"limit": "1"}))
+    account = {"holder": "Alice", "iban": "DE89370400440532013000"}
+    check("/bank-accounts", await alice.post("/bank-accounts", account))
+    check("/bank-accounts", await alice.get("/bank-accounts"))
+    check("/barcodes", await alice.post("/barcodes"))
+    check("/merchants/{merchant_id}", await alice.get(f"/merchants/{MERCHANT_ID}"))
+    qr = "/merchants/{merchant_id}/qr"
+    for image_format in ("svg", "png", "text"):
+        params = {"format": image_format}
+        answer = check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params))
+    tag = {"if-none-match": answer.headers["etag"]}
+    check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params, headers=tag))
+    check("/qr/decode", await alice.post("/qr/decode", {"qr": "code"}))
+    for path in ("/healthz", "/readyz", "/docs"):
+        check(path, await alice.get(path))
+    promised = {
+        (method, path, status)
+        for path, methods in contract.document["paths"].items()
+        for method, operation in methods.items()
+        for status in operation["responses"]
+        if status[0] in "23"
+    }
+    assert promised - contract.seen == {("get", "/events", "200")}
+
+
+async def test_events_are_as_promised(gateway: Gateway, mesh: Mesh, contract: Contract) -> None:
+    """The data of an event is a PaymentEvent."""
+    alice = await gateway.user()
+    validator = contract.validator({"$ref": "#/components/schemas/PaymentEvent"})
+    mesh.payments.pay(alice.id, "bob")
+    mesh.payments.pay(alice.id, "bob", failure_code_pb2.FAILURE_CODE_LIMIT_EXCEEDED)
+    async with stream(alice, last_event_id=0) as opened:
+        for _ in range(2):
+            event = await opened.next()
+            assert event.name in {"payment.completed", "payment.failed"}
+            validator.validate(event.data)
+
+
+async def test_problems_are_as_promised(gateway: Gateway, mesh: Mesh, contract: Contract) -> None:
+    """Every problem that an operation of the money routes names is provoked and valid, and the
+    others come only where they are promised."""
+    alice, cafe, ops = [await gateway.user(it) for it in ("customer", "merchant", "operator")]
+    stranger = await gateway.client()
+    reasons = {
+        "REQUEST_ID_REUSED": "send",
+        "REQUEST_ID_IN_FLIGHT": "send",
+        "RECIPIENT_NOT_FOUND": "send",
+        "SAME_WALLET": "send",
+        "CURRENCY_MISMATCH": "send",
+        "AMOUNT_OUT_OF_RANGE": "send",
+        "WALLET_CLOSED": "send",
+        "RATE_LIMITED": "send",
+        "UNAVAILABLE": "send",
+        "MERCHANT_NOT_FOUND": "pay",
+        "QR_INVALID": "pay",
+        "QR_NOT_OURS": "pay",
+        "AMOUNT_REQUIRED": "pay",
+        "AMOUNT_MISMATCH": "pay",
+        "BARCODE_UNKNOWN": "pay",
+        "BARCODE_USED": "pay",
+        "BARCODE_EXPIRED": "pay",
+        "BANK_ACCOUNT_NOT_FOUND": "withdraw",
+    }
+    bodies = {
+        "send": {"to": "odd", **USD},
+        "pay": {"qr": "odd"},
+        "withdraw": {"bank_account": "odd", **USD},
+    }
+    for reason, route in reasons.items():
+        mesh.payments.refusals["odd"] = refusal(reason)
+        path = f"/payments/{route}"
+        contract.check(path, await alice.post(path, bodies[route]))
+    for path in (f"/payments/{route}" for route in bodies):
+        contract.check(path, await stranger.post(path))
+        contract.check(path, await ops.post(path, {}))
+        contract.check(path, await alice.http.post(path, json={}))
+        contract.check(path, await alice.post(path, {"odd": 1}))
+        for content in (b"{", b"x" * 70_000):
+            headers = {"idempotency-key": "k", "content-type": "application/json"}
+            answer = await alice.http.post(path, content=content, headers=headers)
+            contract.check(path, answer)
+        contract.check(path, await alice.http.post(path, headers={"idempotency-key": "k"}))
+    for path, asked, odd in (
+        ("/payments", "/payments", {"limit": "0"}),
+        ("/payments/{payment_id}", f"/payments/{IDS.make('pay')}", {}),
+        ("/wallets/me", "/wallets/me", {}),
+        ("/wallets/me/entries", "/wallets/me/entries", {"currency": "USD"}),
+        ("/merchants/{merchant_id}", "/merchants/x", {}),
+        ("/merchants/{merchant_id}/qr", "/merchants/x/qr", {}),
+        ("/merchants/{merchant_id}/qr", "/merchants/x/qr", {"format": "x"}),
+        ("/events", "/events", {}),
+    ):
+        headers = {"last-event-id": "x"}
+        answer = await cafe.get(asked, params=odd, headers=headers)
+        assert answer.status_code >= 400
+        contract.check(path, answer)
+    assert {status for _, path, status in contract.seen if path.startswith("/payments/")} == {
+        str(it.status)
+        for code, it in PROBLEM_TYPES.items()
+        if code not in {"internal-error", "method-not-allowed"}
+    }
+
+
+async def test_the_page(gateway: Gateway) -> None:
+    """Anybody may look; the policy forbids everything but its own style."""
+    client = await gateway.client()
+    answer = await client.get("/docs")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["x-content-type-options"] == "nosniff"
