@@ -14,7 +14,7 @@ import msgspec
 
 from embedded.errors import StackError
 from embedded.layout import Layout
-from embedded.ports import port_is_free, remembered_ports
+from embedded.ports import find_free_port, port_is_free, remembered_ports
 from embedded.processes import MODULES, make_programs
 from embedded.servers import ServerStarter
 from embedded.state import (
@@ -80,7 +80,7 @@ async def running_stack(
     layout.create()
     with supervisor_lock(layout):
         await stop_orphans(layout, announce=announce)
-        ports = _choose_ports(layout, options.http_port, announce)
+        ports = choose_ports(layout, options.http_port, announce)
         identity = identify(os.getpid())
         assert identity is not None, "this process exists"
         supervisor = Supervisor(
@@ -141,7 +141,12 @@ async def _stop_all(supervisor: Supervisor) -> None:
     await supervisor.stop()
 
 
-def _choose_ports(layout: Layout, http_port: int | None, announce: Announce) -> dict[str, int]:
+def choose_ports(layout: Layout, http_port: int | None, announce: Announce) -> dict[str, int]:
+    """A port for every server and process: those of the last start, where they are free.
+
+    The gateway's is `http_port`, or the usual one, or another if that is taken, which is announced.
+    Raises StackError if `http_port` is taken.
+    """
     ports = remembered_ports(layout.ports_file, (*_SERVER_PORTS, *MODULES))
     if http_port is not None:
         if not port_is_free(http_port):
@@ -152,6 +157,9 @@ def _choose_ports(layout: Layout, http_port: int | None, announce: Announce) -> 
     else:
         text = f"port {HTTP_PORT_DEFAULT} is taken; the gateway listens on {ports['gateway']}"
         announce(Announcement(kind="note", name="gateway", text=text))
+    for name, port in ports.items():
+        if name != "gateway" and port == ports["gateway"]:
+            ports[name] = find_free_port(taken=set(ports.values()))
     return ports
 
 
