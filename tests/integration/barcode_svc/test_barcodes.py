@@ -125,6 +125,19 @@ async def test_a_second_code_leaves_a_used_one_alone(bench: Bench) -> None:
     assert isinstance(await bench.redeem(first, token="two"), BarcodeUsed)
 
 
+async def test_a_second_code_does_not_bring_the_first_back(
+    bench: Bench, administrator: Redis
+) -> None:
+    """Goal: ending a code that Valkey has just forgotten leaves no record behind, let alone one that
+    would stay for ever."""
+    first = await bench.issue()
+    record = f"barcode:code:{bench.seal.digest_of(first)}"
+    assert await administrator.delete(record) == 1
+    await bench.issue()
+    assert await administrator.exists(record) == 0
+    assert isinstance(await bench.redeem(first), BarcodeUnknown)
+
+
 async def test_issues_of_one_owner_at_once_leave_one_live_code(bench: Bench) -> None:
     """Goal: two phones of one customer, refreshing together, do not get two live codes."""
     codes = await asyncio.gather(*(bench.issue() for _ in range(16)))

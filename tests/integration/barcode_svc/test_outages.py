@@ -160,11 +160,16 @@ async def test_connections_are_bounded(valkey_server: Any, make_bench: MakeBench
 
 
 async def test_a_wrong_password_is_an_outage_and_not_told(
-    valkey_server: Any, make_bench: MakeBench, caplog: pytest.LogCaptureFixture
+    valkey_server: Any,
+    make_bench: MakeBench,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Goal: a misconfigured process says that Valkey is away; no log or error has the URL."""
     wrong = valkey_server.barcode_url.replace("barcode:", "barcode:wrong-password", 1)
     async with open_valkey(Secret(wrong), client_name="test") as valkey:
         with pytest.raises(Unavailable) as refusal:
             await make_bench(valkey=valkey).issue()
-    assert "wrong-password" not in f"{refusal.value!r} {caplog.text}"
+    logged = caplog.text + "".join(capfd.readouterr())
+    assert "valkey unavailable" in logged
+    assert "wrong-password" not in f"{refusal.value!r} {logged}"
