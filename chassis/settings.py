@@ -109,7 +109,10 @@ def load_settings(
             faults.append(f"{variable}: {error}")
     if faults:
         raise SettingsError(faults)
-    return settings_type(**values)
+    try:
+        return settings_type(**values)
+    except ValueError as error:  # what a class checks about its fields together
+        raise SettingsError([str(error)]) from error
 
 
 def _lookup(variable: str, environment: Mapping[str, str]) -> str | None:

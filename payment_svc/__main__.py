@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import grpc
+
 from chassis.channel import open_channel
 from chassis.clock import Clock, SystemClock
 from chassis.database import Database, open_database
@@ -68,14 +70,10 @@ async def main() -> None:
             )
         )
         wallets = wallet_pb2_grpc.WalletServiceStub(
-            await stack.enter_async_context(
-                open_channel(settings.wallet_target, identity="wallet", tls=settings.tls)
-            )
+            await _channel(stack, settings, settings.wallet_target, identity="wallet")
         )
         barcodes = barcode_pb2_grpc.BarcodeServiceStub(
-            await stack.enter_async_context(
-                open_channel(settings.barcode_target, identity="barcode", tls=settings.tls)
-            )
+            await _channel(stack, settings, settings.barcode_target, identity="barcode")
         )
         publisher = Publisher(
             jetstream=jetstream, ids=ids, in_flight_max=settings.publishes_in_flight_max
@@ -93,6 +91,13 @@ async def main() -> None:
             # Without the queue payments are still accepted: it is not asked here.
             readiness=database.ping,
         )
+
+
+async def _channel(
+    stack: AsyncExitStack, settings: PaymentSettings, target: str, *, identity: str
+) -> grpc.aio.Channel:
+    channel = open_channel(target, identity=identity, tls=settings.tls)
+    return await stack.enter_async_context(channel)
 
 
 def _api(

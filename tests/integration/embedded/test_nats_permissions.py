@@ -11,7 +11,14 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, StreamConfig
 
-from embedded.nats import STREAMS, NatsServer
+from embedded.nats import STREAMS, NatsServer, running_nats
+
+
+@pytest.fixture(scope="module")
+async def nats_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NatsServer]:
+    """A server of its own: nobody else has made streams of these names on it."""
+    async with running_nats(tmp_path_factory.mktemp("nats-permissions")) as server:
+        yield server
 
 
 @asynccontextmanager

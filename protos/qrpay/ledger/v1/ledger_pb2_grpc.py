@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class LedgerServiceStub:
-    """Reads the journal. It is written from the results queue only, and never changed.
+    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
+    ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
     """
 
     def __init__(self, channel):
@@ -58,7 +60,9 @@ class LedgerServiceStub:
 
 
 class LedgerServiceServicer:
-    """Reads the journal. It is written from the results queue only, and never changed.
+    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
+    ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
     """
 
     def BatchGetAccounts(self, request, context):
@@ -124,7 +128,9 @@ def add_LedgerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LedgerService:
-    """Reads the journal. It is written from the results queue only, and never changed.
+    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
+    ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
     """
 
     @staticmethod

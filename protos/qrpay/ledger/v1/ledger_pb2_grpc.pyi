@@ -13,7 +13,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LedgerServiceStub:
-    """Reads the journal. It is written from the results queue only, and never changed."""
+    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
+    ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     BatchGetAccounts: _aio.UnaryUnaryMultiCallable[_ledger_pb2.BatchGetAccountsRequest, _ledger_pb2.BatchGetAccountsResponse]
@@ -32,7 +35,10 @@ class LedgerServiceStub:
     """Sums debits and credits per currency over all accounts. Safe to repeat. Balanced when they are equal."""
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the journal. It is written from the results queue only, and never changed."""
+    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
+    ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
+    """
 
     @_abc_1.abstractmethod
     def BatchGetAccounts(
