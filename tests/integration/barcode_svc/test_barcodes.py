@@ -128,8 +128,8 @@ async def test_a_second_code_leaves_a_used_one_alone(bench: Bench) -> None:
 async def test_a_second_code_does_not_bring_the_first_back(
     bench: Bench, administrator: Redis
 ) -> None:
-    """Goal: ending a code that Valkey has just forgotten leaves no record behind, let alone one that
-    would stay for ever."""
+    """Goal: ending a code that Valkey has just forgotten leaves no record behind, let alone one
+    that would stay for ever."""
     first = await bench.issue()
     record = f"barcode:code:{bench.seal.digest_of(first)}"
     assert await administrator.delete(record) == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import grpc
 import msgspec
 import pytest
 from redis.asyncio import Redis
@@ -48,12 +49,20 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
     process: ServerProcess
     valkey: ValkeyServer
     log_file: Path
-    stubs: dict[str, Any]
+    channels: dict[str, grpc.aio.Channel]
     """By identity."""
 
     async def call(self, identity: str, method: str, request: Any) -> Any:
         """Call as an identity. Raises ServiceError."""
-        return await call(getattr(self.stubs[identity], method), request, timeout_seconds=5.0)
+        stub = barcode_pb2_grpc.BarcodeServiceStub(self.channels[identity])
+        return await call(getattr(stub, method), request, timeout_seconds=5.0)
+
+    async def start_again(self) -> None:
+        """Start the process that was stopped; return when it is healthy and can be called."""
+        await self.process.start()
+        async with asyncio.timeout(20):
+            # A channel that found nobody waits a while before it tries again.
+            await asyncio.gather(*(channel.channel_ready() for channel in self.channels.values()))
 
     async def issue(self, owner_id: str = "usr_alice") -> Any:
         """A new code."""
@@ -119,10 +128,7 @@ async def mesh(
                 process=process,
                 valkey=valkey,
                 log_file=log_file,
-                stubs={
-                    identity: barcode_pb2_grpc.BarcodeServiceStub(channel)
-                    for identity, channel in channels.items()
-                },
+                channels=channels,
             )
             await asyncio.gather(*(channel.close() for channel in channels.values()))
     await template_databases.drop(database)
@@ -388,7 +394,7 @@ async def test_printed_codes_outlive_valkey(mesh: Mesh, cafe: Any) -> None:
     try:
         assert (await refusal_of(mesh.issue())).reason == "UNAVAILABLE"
         await mesh.process.stop()
-        await mesh.process.start()  # returns when the service's health is SERVING
+        await mesh.start_again()
         assert (await refusal_of(mesh.issue())).reason == "UNAVAILABLE"
         assert (await refusal_of(mesh.redeem("1" * 18))).reason == "UNAVAILABLE"
         text = (await mesh.call("gateway", "RenderMerchantQr", request)).content.decode()
@@ -452,6 +458,6 @@ async def test_it_stops_when_told(mesh: Mesh) -> None:
     """Goal: SIGTERM ends it in good order, the loop of its pool included; then it starts again."""
     await mesh.process.stop()
     log = mesh.log_file.read_text().splitlines()
-    await mesh.process.start()
+    await mesh.start_again()
     assert '"event": "stopped"' in log[-1]
     assert not any("did not stop in time" in line for line in log)
