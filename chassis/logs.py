@@ -6,8 +6,18 @@ import logging
 import sys
 from typing import Any
 
-import structlog
 from opentelemetry import trace
+
+# structlog imports rich, if it is there, for a console renderer that nobody uses: 6 MB in every
+# process. For this one import it is not there.
+_RICH = sys.modules.get("rich")
+sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402
+
+if _RICH is None:
+    del sys.modules["rich"]
+else:
+    sys.modules["rich"] = _RICH
 
 
 def configure_logs(*, service_name: str, level: str) -> None:

@@ -79,12 +79,14 @@ async def _healthy(name: str, check: Check) -> None:
 async def _load_demo(mesh: Mesh) -> Demo:
     """Make the demo users and give them money, unless that is done; wait until it is there."""
     customer, merchant = wallet_pb2.OWNER_KIND_CUSTOMER, wallet_pb2.OWNER_KIND_MERCHANT
-    owners = await asyncio.gather(
-        _owner(mesh, "alice", "Alice", customer, CURRENCIES),
-        _owner(mesh, "bob", "Bob", customer, CURRENCIES),
-        _owner(mesh, "cafe", "Corner Cafe", merchant, CURRENCIES),
-        _owner(mesh, "ops", "Operations", wallet_pb2.OWNER_KIND_OPERATOR, ()),
-    )
+    # One after the other: at once they would have wallet open a database connection for each, and a
+    # connection that is there stays there.
+    owners = [
+        await _owner(mesh, "alice", "Alice", customer, CURRENCIES),
+        await _owner(mesh, "bob", "Bob", customer, CURRENCIES),
+        await _owner(mesh, "cafe", "Corner Cafe", merchant, CURRENCIES),
+        await _owner(mesh, "ops", "Operations", wallet_pb2.OWNER_KIND_OPERATOR, ()),
+    ]
     owner_ids = {owner.handle: owner.id for owner in owners}
     await asyncio.gather(_register_merchant(mesh, owner_ids["cafe"]), _top_up(mesh, owner_ids))
     return Demo(merchant_id=owner_ids["cafe"], owner_ids=owner_ids)
