@@ -38,6 +38,7 @@ async def main() -> None:
                 clock=clock,
                 ids=IdMaker(clock=clock),
                 balance_minor_max=settings.balance_minor_max,
+                execute_concurrency_max=settings.execute_concurrency_max,
             )
             await serve(
                 settings=settings, services=[rpc_service(servicer)], readiness=database.ping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,15 +42,26 @@ ALLOWED_CALLERS = {
 
 
 class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
-    """Answers the RPCs; ``balance_minor_max`` limits every wallet that is not the system's."""
+    """Answers the RPCs.
+
+    ``balance_minor_max`` limits every wallet that is not the system's. At most
+    ``execute_concurrency_max`` batches of transfers are executed at a time, others wait their turn.
+    """
 
     def __init__(
-        self, *, database: Database, clock: Clock, ids: IdMaker, balance_minor_max: int
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        ids: IdMaker,
+        balance_minor_max: int,
+        execute_concurrency_max: int,
     ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._balance_minor_max = balance_minor_max
+        self._executing = asyncio.Semaphore(execute_concurrency_max)
 
     async def CreateOwner(
         self, request: wallet_pb2.CreateOwnerRequest, _context: Any
@@ -168,16 +180,16 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         """Move money; each transfer has its own answer."""
         refuse([("transfers", _count_fault(request.transfers, TRANSFERS_MAX))])
         asked = [messages.transfer_of(message) for message in request.transfers]
-        answers = iter(
-            await transfers.execute_transfers(
+        async with self._executing:
+            answers = await transfers.execute_transfers(
                 [item for item in asked if isinstance(item, Transfer)],
                 database=self._database,
                 clock=self._clock,
                 balance_minor_max=self._balance_minor_max,
             )
-        )
+        executed = iter(answers)
         return messages.execute_response(
-            item if isinstance(item, ServiceError) else next(answers) for item in asked
+            item if isinstance(item, ServiceError) else next(executed) for item in asked
         )
 
 

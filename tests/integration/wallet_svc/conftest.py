@@ -227,7 +227,11 @@ async def stub_for(database: Database, tls_of: Callable[[str], TlsFiles]) -> Asy
         drain_seconds=2,
     )
     servicer = WalletServicer(
-        database=database, clock=CLOCK, ids=IDS, balance_minor_max=BALANCE_MINOR_MAX
+        database=database,
+        clock=CLOCK,
+        ids=IDS,
+        balance_minor_max=BALANCE_MINOR_MAX,
+        execute_concurrency_max=2,
     )
     started: asyncio.Future[Serving] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(
