@@ -19,6 +19,8 @@ from chassis.database import Database, open_database
 from chassis.ids import IdMaker
 from chassis.settings import Secret
 from embedded.valkey import ValkeyServer
+from qrpay.barcode.v1 import barcode_pb2
+from tests.integration.barcode_svc.mesh import CAFE, Mesh, running_mesh
 
 KEY = Secret("a key for tests, 32 characters or more")
 
@@ -156,3 +158,25 @@ async def database(barcode_database: Any) -> AsyncIterator[Database]:
     """The same, as barcode_svc uses it."""
     async with open_database(barcode_database.url, application_name="test") as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+async def mesh(
+    template_databases: Any, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Mesh]:
+    """A process for all tests: whoever stops it or its Valkey starts it again."""
+    database = await template_databases.clone("barcode")
+    async with running_mesh(
+        tmp_path_factory.mktemp("barcode"),
+        database_url=database.url,
+        migration_database_url=database.owner_url,
+    ) as mesh:
+        yield mesh
+    await template_databases.drop(database)
+
+
+@pytest.fixture
+async def cafe(mesh: Mesh) -> Any:
+    """A merchant that is registered."""
+    request = barcode_pb2.RegisterMerchantRequest(merchant=CAFE)
+    return (await mesh.call("operator", "RegisterMerchant", request)).merchant

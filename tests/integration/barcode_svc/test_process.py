@@ -4,148 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
-from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import grpc
-import msgspec
 import pytest
 from redis.asyncio import Redis
 
-import barcode_svc
-from barcode_svc.rpc import ALLOWED_CALLERS
-from chassis.channel import call, open_channel
 from chassis.clock import SystemClock
-from chassis.errors import ServiceError, from_item_error
-from embedded.certificates import IDENTITIES, ensure_certificates, tls_files
-from embedded.child import Command, ServerProcess, running
-from embedded.health import check_grpc
-from embedded.ports import LOOPBACK, find_free_port
-from embedded.valkey import ValkeyServer, running_valkey
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from chassis.errors import from_item_error
+from qrpay.barcode.v1 import barcode_pb2
 from qrpay.type.v1 import money_pb2
+from tests.integration.barcode_svc.mesh import CAFE, HMAC_KEY, Mesh, refusal_of, render
 
-REPOSITORY = Path(barcode_svc.__file__).parents[1]
-SERVICE = "qrpay.barcode.v1.BarcodeService"
 _POOL = "barcode:pool:*"
-HMAC_KEY = "hidden-key-of-at-least-32-characters"
-CAFE = barcode_pb2.Merchant(
-    id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
-    name="Cafe Aurora",
-    city="Lisbon",
-    category_code="5814",
-    country_code="PT",
-    currency_code="EUR",
-)
-
-
-class Mesh(msgspec.Struct, frozen=True, kw_only=True):
-    """A barcode process, its Valkey, and a way to call it."""
-
-    process: ServerProcess
-    valkey: ValkeyServer
-    log_file: Path
-    channels: dict[str, grpc.aio.Channel]
-    """By identity."""
-
-    async def call(self, identity: str, method: str, request: Any) -> Any:
-        """Call as an identity. Raises ServiceError."""
-        stub = barcode_pb2_grpc.BarcodeServiceStub(self.channels[identity])
-        return await call(getattr(stub, method), request, timeout_seconds=5.0)
-
-    async def start_again(self) -> None:
-        """Start the process that was stopped; return when it is healthy and can be called."""
-        await self.process.start()
-        async with asyncio.timeout(20):
-            # A channel that found nobody waits a while before it tries again.
-            await asyncio.gather(*(channel.channel_ready() for channel in self.channels.values()))
-
-    async def issue(self, owner_id: str = "usr_alice") -> Any:
-        """A new code."""
-        request = barcode_pb2.IssueBarcodeRequest(owner_id=owner_id)
-        return await self.call("gateway", "IssueBarcode", request)
-
-    async def redeem(self, code: str, **fields: str) -> Any:
-        """The result of one redemption."""
-        item = barcode_pb2.BarcodeRedemption(
-            **{"code": code, "redemption_token": "one", "merchant_id": CAFE.id, **fields}
-        )
-        request = barcode_pb2.RedeemBarcodesRequest(items=[item])
-        response = await self.call("payment", "RedeemBarcodes", request)
-        return response.results[0]
-
-
-@pytest.fixture(scope="module")
-async def mesh(
-    template_databases: Any, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Mesh]:
-    """The process as the stack starts it, secrets in files, with a Valkey that may be killed."""
-    directory = tmp_path_factory.mktemp("barcode")
-    ensure_certificates(directory, now=SystemClock().now())
-    database = await template_databases.clone("barcode")
-    port = find_free_port()
-    files = tls_files(directory, "barcode")
-    log_file = directory / "barcode.log"
-    async with running_valkey(directory) as valkey:
-        secrets = {
-            "DATABASE_URL": database.url,
-            "VALKEY_URL": valkey.barcode_url,
-            "CODE_HMAC_KEY": HMAC_KEY,
-            "MIGRATION_DATABASE_URL": database.owner_url,
-        }
-        for name, secret in secrets.items():
-            (directory / name).write_text(secret)
-        command = Command(
-            name="barcode",
-            arguments=(sys.executable, "-m", "barcode_svc"),
-            log_file=log_file,
-            directory=REPOSITORY,
-            environment={
-                "LOG_LEVEL": "DEBUG",
-                "GRPC_LISTEN": f"{LOOPBACK}:{port}",
-                "TLS_CERT_FILE": str(files.cert_file),
-                "TLS_KEY_FILE": str(files.key_file),
-                "TLS_CA_FILE": str(files.ca_file),
-                **{f"{name}_FILE": str(directory / name) for name in secrets},
-            },
-        )
-        probe = tls_files(directory, "operator")
-        async with running(
-            command,
-            lambda: check_grpc(port=port, identity="barcode", service=SERVICE, tls=probe),
-        ) as process:
-            channels = {
-                identity: open_channel(
-                    f"{LOOPBACK}:{port}", identity="barcode", tls=tls_files(directory, identity)
-                )
-                for identity in IDENTITIES
-            }
-            yield Mesh(
-                process=process,
-                valkey=valkey,
-                log_file=log_file,
-                channels=channels,
-            )
-            await asyncio.gather(*(channel.close() for channel in channels.values()))
-    await template_databases.drop(database)
-
-
-@pytest.fixture
-async def cafe(mesh: Mesh) -> Any:
-    """A merchant that is registered."""
-    request = barcode_pb2.RegisterMerchantRequest(merchant=CAFE)
-    return (await mesh.call("operator", "RegisterMerchant", request)).merchant
-
-
-async def refusal_of(answer: Any) -> ServiceError:
-    """The error with which a call is refused."""
-    with pytest.raises(ServiceError) as refusal:
-        await answer
-    return refusal.value
 
 
 async def test_a_customer_pays_with_a_code(mesh: Mesh) -> None:
@@ -274,116 +146,6 @@ async def test_images_come_over_the_wire(
     first = await mesh.call("gateway", "RenderMerchantQr", request)
     assert first.content.startswith(beginning)
     assert await mesh.call("gateway", "RenderMerchantQr", request) == first
-
-
-def render(**fields: Any) -> barcode_pb2.RenderMerchantQrRequest:
-    """A request for the cafe's code as text, with other fields."""
-    return barcode_pb2.RenderMerchantQrRequest(
-        **{"merchant_id": CAFE.id, "format": barcode_pb2.QR_FORMAT_TEXT, **fields}
-    )
-
-
-@pytest.mark.parametrize(
-    ("identity", "method", "request_", "reason", "field"),
-    [
-        ("gateway", "IssueBarcode", barcode_pb2.IssueBarcodeRequest(), None, "owner_id"),
-        ("payment", "RedeemBarcodes", barcode_pb2.RedeemBarcodesRequest(), None, "items"),
-        (
-            "payment",
-            "RedeemBarcodes",
-            barcode_pb2.RedeemBarcodesRequest(items=[barcode_pb2.BarcodeRedemption()] * 257),
-            None,
-            "items",
-        ),
-        ("payment", "DecodeQrs", barcode_pb2.DecodeQrsRequest(), None, "texts"),
-        ("payment", "DecodeQrs", barcode_pb2.DecodeQrsRequest(texts=["x"] * 257), None, "texts"),
-        (
-            "operator",
-            "RegisterMerchant",
-            barcode_pb2.RegisterMerchantRequest(
-                merchant=barcode_pb2.Merchant(
-                    id=CAFE.id,
-                    name="",
-                    city="Lisbon",
-                    category_code="5814",
-                    country_code="PT",
-                    currency_code="EUR",
-                )
-            ),
-            None,
-            "merchant.name",
-        ),
-        (
-            "operator",
-            "RegisterMerchant",
-            barcode_pb2.RegisterMerchantRequest(
-                merchant=barcode_pb2.Merchant(
-                    id=CAFE.id,
-                    name="Other",
-                    city="Lisbon",
-                    category_code="5814",
-                    country_code="PT",
-                    currency_code="EUR",
-                )
-            ),
-            "MERCHANT_EXISTS",
-            None,
-        ),
-        (
-            "gateway",
-            "GetMerchant",
-            barcode_pb2.GetMerchantRequest(merchant_id="mer_nobody"),
-            "MERCHANT_NOT_FOUND",
-            None,
-        ),
-        ("gateway", "RenderMerchantQr", render(format=0), None, "format"),
-        ("gateway", "RenderMerchantQr", render(format=77), None, "format"),
-        ("gateway", "RenderMerchantQr", render(reference="é"), None, "reference"),
-        (
-            "gateway",
-            "RenderMerchantQr",
-            render(merchant_id="mer_nobody"),
-            "MERCHANT_NOT_FOUND",
-            None,
-        ),
-        (
-            "gateway",
-            "RenderMerchantQr",
-            render(money=money_pb2.Money(currency_code="USD", amount_minor=1)),
-            "CURRENCY_MISMATCH",
-            None,
-        ),
-        (
-            "gateway",
-            "RenderMerchantQr",
-            render(money=money_pb2.Money(amount_minor=-1)),
-            "AMOUNT_OUT_OF_RANGE",
-            None,
-        ),
-    ],
-)
-async def test_bad_requests_name_the_rule(
-    mesh: Mesh,
-    cafe: Any,
-    identity: str,
-    method: str,
-    request_: Any,
-    reason: str | None,
-    field: str | None,
-) -> None:
-    """Goal: each error of the contract arrives as itself, with the fields named."""
-    error = await refusal_of(mesh.call(identity, method, request_))
-    assert error.reason == (reason or "INVALID_ARGUMENT")
-    assert [violation.field for violation in error.violations] == ([field] if field else [])
-
-
-@pytest.mark.parametrize("method", sorted(ALLOWED_CALLERS))
-async def test_nobody_else_may_call(mesh: Mesh, method: str) -> None:
-    """Goal: an identity that is not on a method's list is turned away before anything happens."""
-    message: Callable[[], Any] = getattr(barcode_pb2, f"{method}Request")
-    for identity in set(IDENTITIES) - ALLOWED_CALLERS[method]:
-        error = await refusal_of(mesh.call(identity, method, message()))
-        assert error.reason == "PERMISSION_DENIED"
 
 
 async def test_printed_codes_outlive_valkey(mesh: Mesh, cafe: Any) -> None:
