@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -13,6 +13,8 @@ from chassis.clock import SystemClock
 from chassis.database import Database, open_database
 from chassis.ids import IdMaker
 from ledger_svc.model import Booking
+from qrpay.payment.v1.payment_queue_pb2 import ResultBatch
+from qrpay.type.v1.failure_code_pb2 import FAILURE_CODE_WALLET_CLOSED
 
 MakeBooking = Callable[..., Booking]
 
@@ -131,3 +133,26 @@ def make_booking(ids: IdMaker) -> MakeBooking:
         return booking._replace(**changes)
 
     return make
+
+
+@pytest.fixture
+def message() -> Callable[..., bytes]:
+    """Builds a message of the results queue: what moved money, and ids of payments that failed."""
+
+    def message(bookings: Sequence[Booking], *, failed: Sequence[str] = ()) -> bytes:
+        batch = ResultBatch(batch_id="bat_1")
+        for booking in bookings:
+            result = batch.results.add()
+            result.task.payment_id = booking.payment_id
+            result.task.debit_wallet_id = booking.debit_account_id
+            result.task.credit_wallet_id = booking.credit_account_id
+            result.task.money.currency_code = booking.currency_code
+            result.task.money.amount_minor = booking.amount_minor
+            result.task.kind = booking.kind  # type: ignore[assignment]
+            result.execute_time.FromMicroseconds(booking.effective_microseconds)
+        for payment_id in failed:
+            result = batch.results.add(failure_code=FAILURE_CODE_WALLET_CLOSED)
+            result.task.payment_id = payment_id
+        return batch.SerializeToString()
+
+    return message

@@ -25,30 +25,11 @@ from ledger_svc.messages import Reading
 from ledger_svc.model import Booking
 from ledger_svc.posting import POSTING, Posting, Verdict, posting_consumer
 from ledger_svc.settings import LedgerSettings
-from qrpay.payment.v1.payment_queue_pb2 import ResultBatch, TransferTask
-from qrpay.type.v1.money_pb2 import Money
 
 RESULTS = StreamSpec(
     name="PAYMENT_RESULTS", subjects=("payments.result.>", "payments.result"), max_age_seconds=3600
 )
 """As payment_svc declares it."""
-
-
-def message(bookings: Sequence[Booking]) -> bytes:
-    """A message of the results queue."""
-    batch = ResultBatch(batch_id="bat_1")
-    for booking in bookings:
-        result = batch.results.add(
-            task=TransferTask(
-                payment_id=booking.payment_id,
-                debit_wallet_id=booking.debit_account_id,
-                credit_wallet_id=booking.credit_account_id,
-                money=Money(currency_code=booking.currency_code, amount_minor=booking.amount_minor),
-                kind=booking.kind,  # type: ignore[arg-type]
-            )
-        )
-        result.execute_time.FromMicroseconds(booking.effective_microseconds)
-    return batch.SerializeToString()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 30.0) -> None:
@@ -163,7 +144,12 @@ def consume(queue_server: NatsServer, ids: IdMaker) -> Consume:
 
 
 async def test_results_are_booked_and_acknowledged(
-    queue: Queue, consume: Consume, database: Database, make_booking: Any, auditor: Any
+    queue: Queue,
+    consume: Consume,
+    database: Database,
+    make_booking: Any,
+    message: Any,
+    auditor: Any,
 ) -> None:
     """What was in the queue before and what comes later is in the journal, and nothing is left."""
     before = [make_booking() for _ in range(300)]
@@ -184,6 +170,7 @@ async def test_it_waits_for_the_stream(
     consume: Consume,
     database: Database,
     make_booking: Any,
+    message: Any,
     ids: IdMaker,
     auditor: Any,
 ) -> None:
@@ -211,6 +198,7 @@ async def test_a_lost_stream_is_only_a_pause(
     consume: Consume,
     database: Database,
     make_booking: Any,
+    message: Any,
     auditor: Any,
 ) -> None:
     """When the queue loses stream and consumer, both are made again and booking goes on; what is
@@ -228,7 +216,12 @@ async def test_a_lost_stream_is_only_a_pause(
 
 
 async def test_a_crash_before_the_acknowledgement_doubles_nothing(
-    queue: Queue, consume: Consume, database: Database, make_booking: Any, auditor: Any
+    queue: Queue,
+    consume: Consume,
+    database: Database,
+    make_booking: Any,
+    message: Any,
+    auditor: Any,
 ) -> None:
     """Messages that were booked but not acknowledged come again, and change nothing."""
     calls = []
@@ -252,7 +245,12 @@ async def test_a_crash_before_the_acknowledgement_doubles_nothing(
 
 
 async def test_two_replicas_share_the_queue(
-    queue: Queue, consume: Consume, ledger_database: Any, make_booking: Any, auditor: Any
+    queue: Queue,
+    consume: Consume,
+    ledger_database: Any,
+    make_booking: Any,
+    message: Any,
+    auditor: Any,
 ) -> None:
     """Two processes, and every payment twice in the queue: booked once, whoever gets it."""
     batches = [[make_booking() for _ in range(50)] for _ in range(20)]
@@ -270,7 +268,12 @@ async def test_two_replicas_share_the_queue(
 
 
 async def test_malformed_messages_do_not_stop_the_queue(
-    queue: Queue, consume: Consume, database: Database, make_booking: Any, auditor: Any
+    queue: Queue,
+    consume: Consume,
+    database: Database,
+    make_booking: Any,
+    message: Any,
+    auditor: Any,
 ) -> None:
     """Garbage between good messages is ended with an advisory that people can find; so is a message
     with one bad result, and everything good is booked."""
@@ -295,7 +298,12 @@ async def test_malformed_messages_do_not_stop_the_queue(
 
 
 async def test_a_defect_is_delivered_again_alone(
-    queue: Queue, consume: Consume, database: Database, make_booking: Any, auditor: Any
+    queue: Queue,
+    consume: Consume,
+    database: Database,
+    make_booking: Any,
+    message: Any,
+    auditor: Any,
 ) -> None:
     """What a defect kept from being booked comes again, and then is booked; its neighbours do not
     wait for it."""
@@ -336,6 +344,7 @@ async def test_an_outage_of_the_database_loses_and_doubles_nothing(
     databases_on: Any,
     auditor_of: Any,
     make_booking: Any,
+    message: Any,
 ) -> None:
     """PostgreSQL crashes under load, stays away while results keep coming, and returns: every
     payment is in the journal once, and the outage used up nobody's deliveries."""
@@ -373,6 +382,7 @@ async def test_an_outage_of_the_queue_is_only_a_pause(
     consume: Consume,
     database: Database,
     make_booking: Any,
+    message: Any,
     auditor: Any,
 ) -> None:
     """NATS crashes and returns: what it kept is booked, and what comes afterwards."""

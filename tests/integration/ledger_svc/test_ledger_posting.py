@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,37 +15,16 @@ from chassis.errors import Unavailable
 from chassis.ids import IdMaker
 from ledger_svc import operations
 from ledger_svc.messages import Reading, read_message
-from ledger_svc.model import Booking
 from ledger_svc.posting import Posting, Verdict
 from ledger_svc.store import Account
-from qrpay.payment.v1.payment_queue_pb2 import ResultBatch, TransferResult, TransferTask
-from qrpay.type.v1.failure_code_pb2 import FAILURE_CODE_WALLET_CLOSED
-from qrpay.type.v1.money_pb2 import Money
 
 DONE, REFUSED, LATER = Verdict.DONE, Verdict.REFUSED, Verdict.LATER
 
 
-def message(*bookings: Booking, failed: Sequence[str] = ()) -> Reading:
-    """A message of the results queue, as it is read."""
-    batch = ResultBatch(batch_id="bat_1")
-    for booking in bookings:
-        result = batch.results.add(
-            task=TransferTask(
-                payment_id=booking.payment_id,
-                debit_wallet_id=booking.debit_account_id,
-                credit_wallet_id=booking.credit_account_id,
-                money=Money(currency_code=booking.currency_code, amount_minor=booking.amount_minor),
-                kind=booking.kind,  # type: ignore[arg-type]
-            )
-        )
-        result.execute_time.FromMicroseconds(booking.effective_microseconds)
-    for payment_id in failed:
-        batch.results.append(
-            TransferResult(
-                task=TransferTask(payment_id=payment_id), failure_code=FAILURE_CODE_WALLET_CLOSED
-            )
-        )
-    return read_message(batch.SerializeToString())
+@pytest.fixture
+def read(message: Any) -> Callable[..., Reading]:
+    """Builds a message as the consumer reads it."""
+    return lambda *bookings, failed=(): read_message(message(bookings, failed=failed))
 
 
 @pytest.fixture
@@ -60,10 +39,10 @@ def make_posting(database: Database, ids: IdMaker) -> Posting:
 
 
 async def test_messages_are_posted_together(
-    posting: Posting, database: Database, make_booking: Any, auditor: Any
+    posting: Posting, database: Database, make_booking: Any, read: Any, auditor: Any
 ) -> None:
     """All payments of all messages are booked, across the borders of messages and transactions."""
-    messages = [message(*(make_booking() for _ in range(size))) for size in (1, 150, 256, 3)]
+    messages = [read(*(make_booking() for _ in range(size))) for size in (1, 150, 256, 3)]
     assert await posting.post(messages) == [DONE] * 4
     assert await operations.batch_get_accounts(database, ["wal_bob"]) == [
         Account("wal_bob", "USD", 0, 410_000)
@@ -72,10 +51,10 @@ async def test_messages_are_posted_together(
 
 
 async def test_redelivered_messages_post_once(
-    posting: Posting, make_booking: Any, auditor: Any
+    posting: Posting, make_booking: Any, read: Any, auditor: Any
 ) -> None:
     """The same messages again, alone and mixed with new ones, change nothing but what is new."""
-    first, second = message(make_booking(), make_booking()), message(make_booking())
+    first, second = read(make_booking(), make_booking()), read(make_booking())
     assert await posting.post([first]) == [DONE]
     assert await posting.post([first, first]) == [DONE, DONE]
     assert await posting.post([second, first]) == [DONE, DONE]
@@ -84,10 +63,10 @@ async def test_redelivered_messages_post_once(
 
 
 async def test_two_consumers_at_once(
-    database: Database, ids: IdMaker, make_booking: Any, auditor: Any
+    database: Database, ids: IdMaker, make_booking: Any, read: Any, auditor: Any
 ) -> None:
     """Two replicas with the same messages at the same time book every payment once, no error."""
-    messages = [message(*(make_booking() for _ in range(100))) for _ in range(6)]
+    messages = [read(*(make_booking() for _ in range(100))) for _ in range(6)]
     one, other = make_posting(database, ids), make_posting(database, ids)
     verdicts = await asyncio.gather(one.post(messages), other.post(messages[::-1]))
     assert list(verdicts) == [[DONE] * 6, [DONE] * 6]
@@ -96,23 +75,23 @@ async def test_two_consumers_at_once(
 
 
 async def test_failed_results_post_nothing(
-    posting: Posting, make_booking: Any, auditor: Any
+    posting: Posting, make_booking: Any, read: Any, auditor: Any
 ) -> None:
     """A payment whose money did not move is not in the journal, and is no error."""
     with capture_logs() as logs:
-        assert await posting.post([message(failed=["pay_1", "pay_2"])]) == [DONE]
-    assert await posting.post([message(make_booking(), failed=["pay_1"])]) == [DONE]
+        assert await posting.post([read(failed=["pay_1", "pay_2"])]) == [DONE]
+    assert await posting.post([read(make_booking(), failed=["pay_1"])]) == [DONE]
     assert logs == []
     assert len(await auditor.booked()) == 1
 
 
 async def test_a_malformed_result_does_not_stop_the_others(
-    posting: Posting, make_booking: Any, auditor: Any
+    posting: Posting, make_booking: Any, read: Any, auditor: Any
 ) -> None:
     """A bad result is refused and told; its neighbours and the other messages are booked."""
     bad = make_booking(amount_minor=-5)
     with capture_logs() as logs:
-        verdicts = await posting.post([message(bad, make_booking()), message(make_booking())])
+        verdicts = await posting.post([read(bad, make_booking()), read(make_booking())])
     assert verdicts == [REFUSED, DONE]
     assert len(await auditor.booked()) == 2
     (log,) = logs
@@ -121,16 +100,16 @@ async def test_a_malformed_result_does_not_stop_the_others(
 
 
 async def test_a_contradicting_repeat_is_told(
-    posting: Posting, make_booking: Any, auditor: Any
+    posting: Posting, make_booking: Any, read: Any, auditor: Any
 ) -> None:
     """A repeat with other content, and a failure of what is booked: errors in the log, and nothing
     in the journal."""
     booking = make_booking()
-    await posting.post([message(booking)])
-    changed = message(booking._replace(amount_minor=7), make_booking())
-    failed = message(failed=[booking.payment_id])
+    await posting.post([read(booking)])
+    changed = read(booking._replace(amount_minor=7), make_booking())
+    failed = read(failed=[booking.payment_id])
     with capture_logs() as logs:
-        assert await posting.post([changed, failed, message(make_booking())]) == [
+        assert await posting.post([changed, failed, read(make_booking())]) == [
             REFUSED,
             REFUSED,
             DONE,
@@ -147,15 +126,15 @@ async def test_a_contradicting_repeat_is_told(
 
 
 async def test_what_the_database_refuses_stands_alone(
-    posting: Posting, make_booking: Any, auditor: Any
+    posting: Posting, make_booking: Any, read: Any, auditor: Any
 ) -> None:
     """An account in another currency and a total out of range are refused, and told; their
     neighbours in the same transaction are booked."""
     foreign, huge = make_booking(currency_code="EUR"), make_booking(amount_minor=2**63 - 1)
-    assert await posting.post([message(make_booking())]) == [DONE]
+    assert await posting.post([read(make_booking())]) == [DONE]
     with capture_logs() as logs:
         verdicts = await posting.post(
-            [message(make_booking(), foreign), message(huge), message(make_booking())]
+            [read(make_booking(), foreign), read(huge), read(make_booking())]
         )
     assert verdicts == [REFUSED, REFUSED, DONE]
     assert {log["payment_id"]: log["reason"] for log in logs} == {
@@ -175,18 +154,18 @@ async def test_what_the_database_refuses_stands_alone(
     ],
 )
 async def test_a_database_that_cannot_post_refuses_no_payment(
-    ledger_database: Any, ids: IdMaker, make_booking: Any, auditor: Any, statement: bytes
+    ledger_database: Any, ids: IdMaker, make_booking: Any, read: Any, auditor: Any, statement: bytes
 ) -> None:
     """A missing right or table, a server that became read-only: nothing is wrong with the payments,
     so none is given up."""
     await auditor.change(statement.replace(b"{}", ledger_database.name.encode()))
     async with open_database(ledger_database.url, application_name="test") as database:
         with pytest.raises(Unavailable):
-            await make_posting(database, ids).post([message(make_booking(), make_booking())])
+            await make_posting(database, ids).post([read(make_booking(), make_booking())])
 
 
 async def test_a_defect_keeps_only_its_own_message(
-    database: Database, make_booking: Any, auditor: Any
+    database: Database, make_booking: Any, read: Any, auditor: Any
 ) -> None:
     """An error that nobody thought of is neither acknowledged nor given up, and the other messages
     are booked."""
@@ -206,7 +185,7 @@ async def test_a_defect_keeps_only_its_own_message(
 
     posting = make_posting(database, BrokenIds(clock=SystemClock()))
     with capture_logs() as logs:
-        verdicts = await posting.post([message(make_booking()) for _ in range(3)])
+        verdicts = await posting.post([read(make_booking()) for _ in range(3)])
     assert verdicts == [DONE, LATER, DONE]
     assert "payment not booked" in {log["event"] for log in logs}
     assert len(await auditor.booked()) == 2
