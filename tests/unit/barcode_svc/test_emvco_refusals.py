@@ -1,4 +1,4 @@
-"""The merchant-presented codec: nothing passes for ours that is not; others' codes are told apart."""
+"""The merchant-presented codec: what is not ours, or not sound, is refused and told apart."""
 
 from __future__ import annotations
 
