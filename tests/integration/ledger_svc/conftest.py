@@ -1,20 +1,31 @@
-"""A ledger database, bookings to put into it, and an auditor who reads it as a superuser."""
+"""A ledger database, what goes into it, an auditor who reads it, and the queue in front of it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import nats
 import psycopg
 import pytest
+from nats.aio.client import Client
 from psycopg.rows import TupleRow
 
 from chassis.clock import SystemClock
 from chassis.database import Database, open_database
 from chassis.ids import IdMaker
+from chassis.jetstream import JetStream, connect
+from chassis.settings import Secret
+from embedded.nats import NatsServer, running_nats
 from ledger_svc.model import Booking
+from ledger_svc.posting import Posting, posting_consumer
+from ledger_svc.settings import LedgerSettings
 from qrpay.payment.v1.payment_queue_pb2 import ResultBatch
 from qrpay.type.v1.failure_code_pb2 import FAILURE_CODE_WALLET_CLOSED
+from tests.integration.ledger_svc.results_queue import RESULTS, Queue
 
 MakeBooking = Callable[..., Booking]
 
@@ -156,3 +167,65 @@ def message() -> Callable[..., bytes]:
         return batch.SerializeToString()
 
     return message
+
+
+@pytest.fixture(scope="module")
+async def queue_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NatsServer]:
+    """A NATS of this module's own: its streams come and go."""
+    async with running_nats(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture
+async def administrator(queue_server: NatsServer) -> AsyncIterator[Client]:
+    """A connection that may do everything; leaves no stream behind."""
+    client = await nats.connect(queue_server.url)
+    yield client
+    await client.request("$JS.API.STREAM.DELETE.PAYMENT_RESULTS", b"", timeout=3)
+    await client.close()
+
+
+@pytest.fixture
+async def queue(
+    queue_server: NatsServer, administrator: Client, ids: IdMaker
+) -> AsyncIterator[Queue]:
+    """The empty results queue."""
+    url = queue_server.url_for("payment")
+    async with connect(url, name="payment", streams=[RESULTS]) as payment:
+        await payment.session()
+        await payment.declare()
+        yield Queue(payment=payment, administrator=administrator, ids=ids)
+
+
+@pytest.fixture
+def consume(queue_server: NatsServer, ids: IdMaker) -> Callable[..., Any]:
+    """Runs the ledger's consumer on a database, with the rights of its users, for a block."""
+
+    @asynccontextmanager
+    async def consume(
+        database: Database, *, posting_type: type[Posting] = Posting
+    ) -> AsyncIterator[JetStream]:
+        settings = LedgerSettings(
+            tls_cert_file=Path(),
+            tls_key_file=Path(),
+            tls_ca_file=Path(),
+            database_url=Secret("opened already"),
+            nats_url=Secret("opened already"),
+        )
+        posting = posting_type(
+            database=database,
+            ids=ids,
+            clock=SystemClock(),
+            results_per_transaction_max=settings.results_per_transaction_max,
+        )
+        stop = asyncio.Event()
+        async with connect(queue_server.url_for("ledger"), name="ledger") as jetstream:
+            consumer = posting_consumer(jetstream, posting, settings=settings)
+            running = asyncio.create_task(consumer.run(stop))
+            try:
+                yield jetstream
+            finally:
+                stop.set()
+                await running
+
+    return consume

@@ -3,149 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
-import nats
 import pytest
 from nats.aio.client import Client
 from structlog.testing import capture_logs
 
-from chassis.clock import SystemClock
 from chassis.database import Database, open_database
 from chassis.errors import Unavailable
 from chassis.ids import IdMaker
-from chassis.jetstream import JetStream, Message, StreamSpec, connect
-from embedded.nats import NatsServer, running_nats
+from chassis.jetstream import Message, connect
+from embedded.nats import NatsServer
 from embedded.postgres import PostgresServer, running_postgres
 from ledger_svc.messages import Reading
 from ledger_svc.model import Booking
-from ledger_svc.posting import POSTING, Posting, Verdict, posting_consumer
-from ledger_svc.settings import LedgerSettings
-
-RESULTS = StreamSpec(
-    name="PAYMENT_RESULTS", subjects=("payments.result.>", "payments.result"), max_age_seconds=3600
-)
-"""As payment_svc declares it."""
-
-
-async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 30.0) -> None:
-    """Ask again until it holds; the test fails if it never does."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - the servers tell nobody
-            await asyncio.sleep(0.02)
-
-
-class Queue:
-    """The results queue, as payment_svc fills it and an administrator watches it."""
-
-    def __init__(self, *, payment: JetStream, administrator: Client, ids: IdMaker) -> None:
-        self.payment = payment
-        self._administrator = administrator
-        self._ids = ids
-
-    async def publish(self, *payloads: bytes) -> None:
-        """Put messages into the queue."""
-        for payload in payloads:
-            await self.payment.publish("payments.result", payload, message_id=self._ids.make("bat"))
-
-    async def consumer(self) -> dict[str, Any]:
-        """What the server knows about the consumer; empty if there is none."""
-        reply = await self._administrator.request(
-            "$JS.API.CONSUMER.INFO.PAYMENT_RESULTS.ledger-posting", b"", timeout=3
-        )
-        answer: dict[str, Any] = json.loads(reply.data)
-        return {} if "error" in answer else answer
-
-    async def is_empty(self) -> bool:
-        """Whether every message was delivered and settled."""
-        info = await self.consumer()
-        return bool(info) and info["num_pending"] == 0 and info["num_ack_pending"] == 0
-
-    async def advisories(self, kind: str) -> asyncio.Queue[dict[str, Any]]:
-        """The advisories of this kind about the consumer, from now on."""
-        heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-
-        async def note(advisory: Any) -> None:
-            heard.put_nowait(json.loads(advisory.data))
-
-        subject = f"$JS.EVENT.ADVISORY.CONSUMER.{kind}.PAYMENT_RESULTS.ledger-posting"
-        await self._administrator.subscribe(subject, cb=note)
-        await self._administrator.flush()
-        return heard
-
-
-@pytest.fixture(scope="module")
-async def queue_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NatsServer]:
-    """A NATS of this module's own: its streams come and go."""
-    async with running_nats(tmp_path_factory.mktemp("nats")) as server:
-        yield server
-
-
-@pytest.fixture
-async def administrator(queue_server: NatsServer) -> AsyncIterator[Client]:
-    """A connection that may do everything; leaves no stream behind."""
-    client = await nats.connect(queue_server.url)
-    yield client
-    await client.request("$JS.API.STREAM.DELETE.PAYMENT_RESULTS", b"", timeout=3)
-    await client.close()
-
-
-@pytest.fixture
-async def queue(
-    queue_server: NatsServer, administrator: Client, ids: IdMaker
-) -> AsyncIterator[Queue]:
-    """The empty results queue."""
-    url = queue_server.url_for("payment")
-    async with connect(url, name="payment", streams=[RESULTS]) as payment:
-        await payment.session()
-        await payment.declare()
-        yield Queue(payment=payment, administrator=administrator, ids=ids)
-
-
-Consume = Callable[..., Any]
-
-
-@pytest.fixture
-def consume(queue_server: NatsServer, ids: IdMaker) -> Consume:
-    """Runs the ledger's consumer on a database, with the rights of its users, for a block."""
-
-    @asynccontextmanager
-    async def consume(
-        database: Database, *, posting_type: type[Posting] = Posting
-    ) -> AsyncIterator[JetStream]:
-        settings = LedgerSettings(
-            tls_cert_file=Path(),
-            tls_key_file=Path(),
-            tls_ca_file=Path(),
-            database_url=None,  # type: ignore[arg-type]
-            nats_url=None,  # type: ignore[arg-type]
-        )
-        posting = posting_type(
-            database=database,
-            ids=ids,
-            clock=SystemClock(),
-            results_per_transaction_max=settings.results_per_transaction_max,
-        )
-        stop = asyncio.Event()
-        async with connect(queue_server.url_for("ledger"), name="ledger") as jetstream:
-            consumer = posting_consumer(jetstream, posting, settings=settings)
-            running = asyncio.create_task(consumer.run(stop))
-            try:
-                yield jetstream
-            finally:
-                stop.set()
-                await running
-
-    return consume
+from ledger_svc.posting import POSTING, Posting, Verdict
+from tests.integration.ledger_svc.results_queue import CONSUMER_INFO, RESULTS, Queue, until
 
 
 async def test_results_are_booked_and_acknowledged(
     queue: Queue,
-    consume: Consume,
+    consume: Any,
     database: Database,
     make_booking: Any,
     message: Any,
@@ -167,7 +47,7 @@ async def test_results_are_booked_and_acknowledged(
 async def test_it_waits_for_the_stream(
     queue_server: NatsServer,
     administrator: Client,
-    consume: Consume,
+    consume: Any,
     database: Database,
     make_booking: Any,
     message: Any,
@@ -195,7 +75,7 @@ async def test_it_waits_for_the_stream(
 async def test_a_lost_stream_is_only_a_pause(
     queue: Queue,
     administrator: Client,
-    consume: Consume,
+    consume: Any,
     database: Database,
     make_booking: Any,
     message: Any,
@@ -217,7 +97,7 @@ async def test_a_lost_stream_is_only_a_pause(
 
 async def test_a_crash_before_the_acknowledgement_doubles_nothing(
     queue: Queue,
-    consume: Consume,
+    consume: Any,
     database: Database,
     make_booking: Any,
     message: Any,
@@ -246,7 +126,7 @@ async def test_a_crash_before_the_acknowledgement_doubles_nothing(
 
 async def test_two_replicas_share_the_queue(
     queue: Queue,
-    consume: Consume,
+    consume: Any,
     ledger_database: Any,
     make_booking: Any,
     message: Any,
@@ -269,7 +149,7 @@ async def test_two_replicas_share_the_queue(
 
 async def test_malformed_messages_do_not_stop_the_queue(
     queue: Queue,
-    consume: Consume,
+    consume: Any,
     database: Database,
     make_booking: Any,
     message: Any,
@@ -294,12 +174,12 @@ async def test_malformed_messages_do_not_stop_the_queue(
         sequences = {(await terminated.get())["stream_seq"] for _ in range(3)}
     first = min(sequences) - 1
     assert sequences == {first + 1, first + 3, first + 4}
-    assert (await queue.consumer())["num_redelivered"] == 0
+    assert (await queue.info(CONSUMER_INFO))["num_redelivered"] == 0
 
 
 async def test_a_defect_is_delivered_again_alone(
     queue: Queue,
-    consume: Consume,
+    consume: Any,
     database: Database,
     make_booking: Any,
     message: Any,
@@ -339,7 +219,7 @@ async def fragile_postgres(
 
 async def test_an_outage_of_the_database_loses_and_doubles_nothing(
     queue: Queue,
-    consume: Consume,
+    consume: Any,
     fragile_postgres: PostgresServer,
     databases_on: Any,
     auditor_of: Any,
@@ -372,14 +252,14 @@ async def test_an_outage_of_the_database_loses_and_doubles_nothing(
         await until(queue.is_empty)
     assert await auditor.booked() == sorted(item.payment_id for item in bookings)
     assert await auditor.faults() == []
-    info = await queue.consumer()
+    info = await queue.info(CONSUMER_INFO)
     assert info["delivered"]["consumer_seq"] == len(payloads), "each message was delivered once"
 
 
 async def test_an_outage_of_the_queue_is_only_a_pause(
     queue: Queue,
     queue_server: NatsServer,
-    consume: Consume,
+    consume: Any,
     database: Database,
     make_booking: Any,
     message: Any,

@@ -18,7 +18,7 @@ import ledger_svc
 from chassis.channel import call, open_channel
 from chassis.clock import SystemClock
 from chassis.errors import ServiceError
-from chassis.jetstream import StreamSpec, connect
+from chassis.jetstream import connect
 from embedded.certificates import IDENTITIES, ensure_certificates, tls_files
 from embedded.child import Command, ServerProcess, running
 from embedded.health import check_grpc
@@ -28,12 +28,10 @@ from embedded.provision import provision_database
 from ledger_svc.rpc import ALLOWED_CALLERS
 from qrpay.ledger.v1 import ledger_pb2, ledger_pb2_grpc
 from qrpay.payment.v1.payment_queue_pb2 import ResultBatch
+from tests.integration.ledger_svc.results_queue import RESULTS
 
 REPOSITORY = Path(ledger_svc.__file__).parents[1]
 SERVICE = "qrpay.ledger.v1.LedgerService"
-RESULTS = StreamSpec(
-    name="PAYMENT_RESULTS", subjects=("payments.result.>", "payments.result"), max_age_seconds=3600
-)
 
 
 class Mesh(msgspec.Struct, frozen=True, kw_only=True):
