@@ -32,8 +32,12 @@ _LOG = get_logger(__name__)
 _ATTEMPTS_MAX = 4
 _RETRIED_STATES = {"40001", "40P01"}
 """serialization_failure and deadlock_detected: the database asks for another try."""
-_AWAY_STATES = {"53300", "53400", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03"}
-"""Too many connections, a lock or a statement that took too long, a server that stops or starts."""
+_AWAY_STATES = {
+    *("25006", "25P03", "53100", "53300", "53400", "55P03", "57014"),
+    *("57P01", "57P02", "57P03", "57P05"),
+}
+"""Too many connections, a lock or a statement that took too long, a server that stops or starts, is
+read-only or has a full disk."""
 
 
 class Database:
@@ -174,6 +178,8 @@ async def open_database(
         _driver_url(url),
         pool_size=pool_size,
         max_overflow=0,
+        # Errors are logged; names and amounts are nobody's business there.
+        hide_parameters=True,
         # Waiting for a connection is part of a call's few seconds: past this, say unavailable.
         pool_timeout=3,
         pool_use_lifo=True,

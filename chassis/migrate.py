@@ -45,6 +45,9 @@ async def migrate(url: Secret | str, directory: Path, *, phase: str = "all") -> 
         connection = await psycopg.AsyncConnection.connect(
             text, autocommit=True, row_factory=tuple_row, connect_timeout=10
         )
+    except psycopg.ProgrammingError:
+        # Not even as a cause: libpq quotes the URL, and there is a password in it.
+        raise MigrationError("MIGRATION_DATABASE_URL is not a PostgreSQL URL") from None
     except psycopg.OperationalError as error:
         raise MigrationError("the database cannot be reached") from error
     async with connection:

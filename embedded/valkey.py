@@ -79,7 +79,7 @@ save ""
 appendonly yes
 appendfsync everysec
 # Full means refused, never silently forgotten.
-maxmemory 64mb
+maxmemory 256mb
 maxmemory-policy noeviction
 # The directory's name stays in the process list, where people look for it.
 set-proc-title no

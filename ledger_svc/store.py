@@ -5,13 +5,14 @@ Kinds and directions are the numbers of the contracts: a debit is 1, a credit is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ARRAY, BigInteger, Text, any_, bindparam, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.arrays import number_array, text_array
 from ledger_svc.model import Booking, TrialBalanceLine
 from ledger_svc.tables import accounts, journal_transactions, postings
 
@@ -202,14 +203,14 @@ async def post(
     result = await connection.execute(
         _POST,
         {
-            "transaction_ids": _array(transaction_ids),
-            "payment_ids": _array(payment_ids),
-            "kinds": _array(map(str, kinds)),
-            "debit_account_ids": _array(debits),
-            "credit_account_ids": _array(credits_),
-            "currency_codes": _array(currencies),
-            "amounts_minor": _array(map(str, amounts)),
-            "effective_microseconds": _array(map(str, times)),
+            "transaction_ids": text_array(transaction_ids),
+            "payment_ids": text_array(payment_ids),
+            "kinds": number_array(kinds),
+            "debit_account_ids": text_array(debits),
+            "credit_account_ids": text_array(credits_),
+            "currency_codes": text_array(currencies),
+            "amounts_minor": number_array(amounts),
+            "effective_microseconds": number_array(times),
         },
     )
     exceptions = Exceptions(set(), set())
@@ -273,9 +274,3 @@ async def trial_balance(connection: AsyncConnection) -> list[TrialBalanceLine]:
         TrialBalanceLine(code, int(debits), int(credits_), count)
         for code, debits, credits_, count in result
     ]
-
-
-def _array(values: Iterable[str]) -> str:
-    # A list is adapted element by element, 2 us for a text; this literal costs next to nothing and
-    # PostgreSQL parses it in C.
-    return "{" + ",".join(values) + "}"

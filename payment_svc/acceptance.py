@@ -8,6 +8,7 @@ may be repeated: looking up changes nothing, and redeeming is idempotent by the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -53,7 +54,7 @@ class _Item:
         """The bank account of a withdrawal, as a side that has no wallet yet."""
         self.payer: Party | None = None
         """The owner of a redeemed barcode."""
-        self.issuance_id: str | None = None
+        self.issuance_id = ""
 
     def caller_reference(self) -> Reference:
         return Reference(self.request.caller_id, self.asked.currency_code)
@@ -182,8 +183,9 @@ class Acceptance:
     async def _store(self, items: list[_Item], known: Known) -> list[Answer]:
         new: list[NewPayment] = []
         stored_items: list[_Item] = []
+        now = self._clock.now()
         for item in _open(items):
-            payment = _try(item, self._compose, known)
+            payment = _try(item, self._compose, known, now)
             if payment is not None:
                 new.append(payment)
                 stored_items.append(item)
@@ -198,7 +200,7 @@ class Acceptance:
             self._database, new, sweep_after_seconds=self._sweep_after_seconds
         )
 
-    def _compose(self, item: _Item, known: Known) -> NewPayment:
+    def _compose(self, item: _Item, known: Known, at: datetime) -> NewPayment:
         payer, payee = self._sides(item, known)
         return model.compose(
             item.request,
@@ -208,7 +210,7 @@ class Acceptance:
             asked=item.asked,
             order_ref=item.order_ref,
             barcode_issuance_id=item.issuance_id,
-            at=self._clock.now(),
+            at=at,
         )
 
     def _sides(self, item: _Item, known: Known) -> tuple[Party, Party]:

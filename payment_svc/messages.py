@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from payment_svc.model import Kind, Move, NewPayment, Request, Status, StoredPayment
 from payment_svc.operations import Result
@@ -20,12 +23,20 @@ STATUSES: Mapping[str, payment_pb2.PaymentStatus] = {
     Status.COMPLETED: payment_pb2.PAYMENT_STATUS_COMPLETED,
     Status.FAILED: payment_pb2.PAYMENT_STATUS_FAILED,
 }
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
 _FAILURE_PREFIX = "FAILURE_CODE_"
 _FAILURE_NAMES: Mapping[int, str] = {
     number: name.removeprefix(_FAILURE_PREFIX)
     for name, number in failure_code_pb2.FailureCode.items()
 }
 _FAILURE_CODES: Mapping[str, int] = {name: number for number, name in _FAILURE_NAMES.items()}
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """An aware datetime as a message; a third of the work of ``Timestamp.FromDatetime``."""
+    seconds = (time - _EPOCH) // _SECOND
+    return Timestamp(seconds=seconds, nanos=time.microsecond * 1000)
 
 
 def request_of(item: payment_pb2.PaymentRequest) -> Request:
@@ -68,11 +79,11 @@ def payment_message(payment: NewPayment | StoredPayment) -> payment_pb2.Payment:
         ),
         note=payment.note,
         order_ref=payment.order_ref,
-        create_time=payment.create_time,
+        create_time=timestamp(payment.create_time),
     )
     if isinstance(payment, StoredPayment) and payment.complete_time is not None:
         message.status = STATUSES[payment.status]
-        message.complete_time.FromDatetime(payment.complete_time)
+        message.complete_time.CopyFrom(timestamp(payment.complete_time))
         if payment.failure_code:
             message.failure_code = _FAILURE_CODES[payment.failure_code]  # type: ignore[assignment]
     return message
@@ -100,7 +111,7 @@ def task_message(payment: NewPayment | StoredPayment) -> payment_queue_pb2.Trans
         kind=KINDS[payment.kind],
         traceparent=payment.traceparent,
         attempt=1,
-        accept_time=payment.create_time,
+        accept_time=timestamp(payment.create_time),
     )
 
 

@@ -128,7 +128,8 @@ class NewPayment(NamedTuple):
     currency_code: str
     note: str
     order_ref: str
-    barcode_issuance_id: str | None
+    barcode_issuance_id: str
+    """Empty if no barcode pays."""
     traceparent: str
     create_time: datetime
 
@@ -311,7 +312,7 @@ def compose(
     payee: Party,
     asked: Asked,
     order_ref: str,
-    barcode_issuance_id: str | None,
+    barcode_issuance_id: str,
     at: datetime,
 ) -> NewPayment:
     """The payment to store: one shape for every way of asking. Raises ``SameWallet``."""

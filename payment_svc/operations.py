@@ -126,7 +126,9 @@ async def apply_results(
             told = [payment.id for payment in pending if payment.kind != Kind.TOP_UP]
             first = await store.take_event_numbers(connection, len(told)) if told else 0
             numbers = dict(zip(told, range(first, first + len(told)), strict=True))
-            endings = [_ending(by_id[payment.id], numbers.get(payment.id)) for payment in pending]
+            endings = [
+                _ending(by_id[payment.id], numbers.get(payment.id, 0)) for payment in pending
+            ]
             ended = await store.end_payments(connection, endings, complete_time=complete_time)
             assert len(ended) == len(pending), "they are locked"
             rows += ended
@@ -135,11 +137,11 @@ async def apply_results(
     return await database.transaction(work)
 
 
-def _ending(result: Result, event_number: int | None) -> Ending:
+def _ending(result: Result, event_number: int) -> Ending:
     return Ending(
         payment_id=result.payment_id,
         status=Status.FAILED if result.failure_code else Status.COMPLETED,
-        failure_code=result.failure_code,
+        failure_code=result.failure_code or "",
         payer_entry_number=result.debit_entry_number,
         payee_entry_number=result.credit_entry_number,
         event_number=event_number,

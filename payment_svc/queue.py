@@ -43,8 +43,20 @@ def streams(*, replicas: int) -> tuple[StreamSpec, ...]:
     )
 
 
-EXECUTOR = ConsumerSpec(stream="PAYMENT_TASKS", name="executor", handler_seconds_max=20)
-RESULTS = ConsumerSpec(stream="PAYMENT_RESULTS", name="payment-results", handler_seconds_max=20)
+# One step of back-off: with several, the server adds their difference to the delay of a nak.
+_BACKOFF_SECONDS = (60.0,)
+EXECUTOR = ConsumerSpec(
+    stream="PAYMENT_TASKS",
+    name="executor",
+    handler_seconds_max=20,
+    backoff_seconds=_BACKOFF_SECONDS,
+)
+RESULTS = ConsumerSpec(
+    stream="PAYMENT_RESULTS",
+    name="payment-results",
+    handler_seconds_max=20,
+    backoff_seconds=_BACKOFF_SECONDS,
+)
 
 
 class Publisher:

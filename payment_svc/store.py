@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     and_,
     any_,
+    cast,
     literal,
     or_,
     select,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.arrays import number_array, text_array
 from payment_svc.model import Kind, NewPayment, Status, StoredPayment
 from payment_svc.tables import bank_accounts, event_counter, payments
 
@@ -44,10 +46,12 @@ class Ending(NamedTuple):
 
     payment_id: str
     status: Status
-    failure_code: str | None
+    failure_code: str
+    """Empty if the money moved."""
     payer_entry_number: int
     payee_entry_number: int
-    event_number: int | None
+    event_number: int
+    """0 for a payment that is nobody's event."""
 
 
 # unnest turns one array per column into rows: the statement is the same for 1 and for 256 payments,
@@ -59,13 +63,13 @@ _INSERT_PAYMENTS = text("""
         barcode_issuance_id, traceparent, create_time, sweep_time
     )
     SELECT
-        id, caller_id, request_id, fingerprint, kind, 'PENDING', payer_id, payer_name,
-        payer_wallet_id, payee_id, payee_name, payee_wallet_id, amount_minor, currency_code, note,
-        order_ref, barcode_issuance_id, traceparent, create_time,
+        id, caller_id, request_id, decode(fingerprint, 'hex'), kind, 'PENDING', payer_id,
+        payer_name, payer_wallet_id, payee_id, payee_name, payee_wallet_id, amount_minor,
+        currency_code, note, order_ref, nullif(barcode_issuance_id, ''), traceparent, create_time,
         create_time + make_interval(secs => :sweep_after_seconds)
     FROM unnest(
         CAST(:id AS text[]), CAST(:caller_id AS text[]), CAST(:request_id AS text[]),
-        CAST(:fingerprint AS bytea[]), CAST(:kind AS text[]), CAST(:payer_id AS text[]),
+        CAST(:fingerprint AS text[]), CAST(:kind AS text[]), CAST(:payer_id AS text[]),
         CAST(:payer_name AS text[]), CAST(:payer_wallet_id AS text[]), CAST(:payee_id AS text[]),
         CAST(:payee_name AS text[]), CAST(:payee_wallet_id AS text[]),
         CAST(:amount_minor AS bigint[]), CAST(:currency_code AS text[]), CAST(:note AS text[]),
@@ -89,10 +93,10 @@ request_id) """).columns(*payments.columns)
 _END_PAYMENTS = text("""
     UPDATE payments
     SET status = ending.status,
-        failure_code = ending.failure_code,
+        failure_code = nullif(ending.failure_code, ''),
         payer_entry_number = ending.payer_entry_number,
         payee_entry_number = ending.payee_entry_number,
-        event_number = ending.event_number,
+        event_number = nullif(ending.event_number, 0),
         complete_time = :complete_time
     FROM unnest(
         CAST(:payment_id AS text[]), CAST(:status AS text[]), CAST(:failure_code AS text[]),
@@ -127,11 +131,9 @@ async def insert_payments(
 
     The others collide with a payment that is there, by caller and request id or by barcode.
     """
-    # A tuple of columns from a list of rows, in one pass of C.
-    columns = zip(NewPayment._fields, zip(*new, strict=True), strict=True)
-    parameters: dict[str, Any] = {name: list(column) for name, column in columns}
-    parameters["sweep_after_seconds"] = sweep_after_seconds
-    result = await connection.execute(_INSERT_PAYMENTS, parameters)
+    result = await connection.execute(
+        _INSERT_PAYMENTS, {**_columns(new), "sweep_after_seconds": sweep_after_seconds}
+    )
     return set(result.scalars())
 
 
@@ -141,7 +143,10 @@ async def payments_by_key(
     """The payments that exist for pairs of caller and request id."""
     result = await connection.execute(
         _PAYMENTS_BY_KEY,
-        {"caller_id": [key[0] for key in keys], "request_id": [key[1] for key in keys]},
+        {
+            "caller_id": text_array([key[0] for key in keys]),
+            "request_id": text_array([key[1] for key in keys]),
+        },
     )
     return {(row.caller_id, row.request_id): row for row in _stored(result)}
 
@@ -313,6 +318,23 @@ async def bank_accounts_of(
     return {(row.owner_id, row.id): row for row in result}
 
 
+def _columns(rows: Sequence[NewPayment] | Sequence[Ending]) -> dict[str, str]:
+    """An array per field of some rows, as a literal."""
+    # The rows become columns in one pass of C.
+    columns = zip(rows[0]._fields, zip(*rows, strict=True), strict=True)
+    return {name: _array(column) for name, column in columns}
+
+
+def _array(column: tuple[Any, ...]) -> str:
+    if isinstance(column[0], int):
+        return number_array(column)
+    if isinstance(column[0], str):
+        return text_array(column)
+    if isinstance(column[0], bytes):
+        return text_array([value.hex() for value in column])
+    return text_array([value.isoformat() for value in column])
+
+
 def _stored(result: Result[Any]) -> list[StoredPayment]:
     # Tuples of a known shape: a field is several times cheaper to read than of a SQLAlchemy row,
     # and each is read many times.
@@ -327,4 +349,4 @@ def _page(
 
 
 def _any(values: Sequence[str]) -> CollectionAggregate[Any]:
-    return any_(literal(list(values), ARRAY(Text)))
+    return any_(cast(literal(text_array(values), Text), ARRAY(Text)))

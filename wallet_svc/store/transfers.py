@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import any_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.arrays import number_array, text_array, text_array_parameter
 from wallet_svc.model.records import (
     Entry,
     FailureCode,
@@ -17,7 +18,6 @@ from wallet_svc.model.records import (
     TransferKind,
 )
 from wallet_svc.model.transfers import WalletChange
-from wallet_svc.store.arrays import number_array, text_array, text_array_parameter
 from wallet_svc.tables import ENTRIES, OWNERS, TRANSFERS, WALLETS
 
 _SELECT_OUTCOMES = select(

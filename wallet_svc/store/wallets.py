@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Select, and_, any_, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.arrays import text_array, text_array_parameter
 from wallet_svc.model.records import SYSTEM_OWNER_PREFIX, Owner, Wallet, WalletStatus
 from wallet_svc.store import owners
-from wallet_svc.store.arrays import text_array, text_array_parameter
 from wallet_svc.tables import OWNERS, WALLETS
 
 COLUMNS = (

@@ -53,7 +53,7 @@ def make_payment() -> MakePayment:
             currency_code="USD",
             note="",
             order_ref="",
-            barcode_issuance_id=None,
+            barcode_issuance_id="",
             traceparent="",
             create_time=SystemClock().now(),
         )

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from chassis.database import Database
-from wallet_svc.store.arrays import number_array, text_array
+from chassis.arrays import number_array, text_array
 from wallet_svc.tables import METADATA
 
 COLUMNS = """

@@ -236,7 +236,7 @@ def test_a_payment_has_one_shape_for_every_way_of_asking() -> None:
         payee=CAFE,
         asked=Asked(700, "EUR"),
         order_ref="17",
-        barcode_issuance_id=None,
+        barcode_issuance_id="",
         at=at,
     )
     assert (payment.kind, payment.amount_minor, payment.currency_code) == (Kind.PAY, 700, "EUR")
@@ -254,6 +254,6 @@ def test_nobody_pays_themselves() -> None:
             payee=ALICE,
             asked=TEN_DOLLARS,
             order_ref="",
-            barcode_issuance_id=None,
+            barcode_issuance_id="",
             at=datetime(2026, 1, 1, tzinfo=UTC),
         )

@@ -1,7 +1,7 @@
 """PostgreSQL arrays as literals, which the database parses itself.
 
-psycopg adapts a list element by element in Python, at about two microseconds for a text. A batch of
-transfers has thousands of elements, and joining them costs a tenth of that. The statement says what
+psycopg adapts a list element by element in Python, at about two microseconds for a text. A batch
+has thousands of elements, and joining them costs a tenth of that. The statement says what
 the literal is: ``CAST(:ids AS text[])``, or ``text_array_parameter("ids")``.
 """
 
