@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.edge import Edge
@@ -31,33 +29,28 @@ def build_app(
     *,
     endpoint: Callable[[Operation], Endpoint],
     settings: GatewaySettings,
-) -> Starlette:
+) -> ASGIApp:
     """The application that serves these operations."""
     resources: dict[str, dict[str, Endpoint]] = {}
     for operation in operations:
         resources.setdefault(operation.path, {})[operation.method] = endpoint(operation)
     served = {path: Resource(endpoints) for path, endpoints in resources.items()}
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_allow_origins,
-        allow_methods=["GET", "POST"],
-        allow_headers=_CORS_REQUEST_HEADERS,
-        expose_headers=_CORS_ANSWER_HEADERS,
-    )
-    app = Starlette(
+    # From the inside to the outside; a request meets them in the opposite order.
+    app: ASGIApp = Router(
         routes=[Route(path, endpoint=resource) for path, resource in served.items()],
-        middleware=[
-            *([cors] if settings.cors_allow_origins else []),
-            Middleware(
-                Edge,
-                log_requests=settings.log_requests,
-                slow_seconds=settings.slow_request_seconds,
-            ),
-            Middleware(FixedPaths, resources=served),
-        ],
+        redirect_slashes=False,
+        default=_nothing_here,
     )
-    app.router.redirect_slashes = False
-    app.router.default = _nothing_here
+    app = FixedPaths(app, resources=served)
+    app = Edge(app, log_requests=settings.log_requests, slow_seconds=settings.slow_request_seconds)
+    if settings.cors_allow_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.cors_allow_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=_CORS_REQUEST_HEADERS,
+            expose_headers=_CORS_ANSWER_HEADERS,
+        )
     return app
 
 

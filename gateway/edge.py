@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.errors import ServiceError
 from chassis.logs import get_logger
-from gateway.endpoint import ClientGone
+from gateway.endpoint import HEADERS, ClientGone
+from gateway.operation import CONNECTION, Connection
 from gateway.problems import Problem, to_problem
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -47,7 +48,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send, self._request_id(scope))
+        headers = scope[HEADERS] = dict(scope["headers"])
+        exchange = _Exchange(scope, send, self._request_id(headers.get(b"x-request-id")))
         began = self._monotonic()
         try:
             await self._app(scope, receive, exchange.send)
@@ -62,10 +64,9 @@ class Edge:
             await exchange.answer(Problem("internal-error"))
         self._log(scope, exchange, self._monotonic() - began)
 
-    def _request_id(self, scope: Scope) -> bytes:
-        for name, value in scope["headers"]:
-            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                return bytes(value)
+    def _request_id(self, given: bytes | None) -> bytes:
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given
         return f"req-{self._process_part}-{next(self._numbers):x}".encode()
 
     def _log(self, scope: Scope, exchange: _Exchange, seconds: float) -> None:
@@ -117,8 +118,8 @@ class _Exchange:
         nobody takes half of it for the whole."""
         self.problem = problem.code
         if self.status:
-            if abort := self._scope.get("extensions", {}).get("qrpay.abort"):
-                abort()
+            connection: Connection = self._scope["extensions"][CONNECTION]
+            connection.abort()
             return
         body, headers = problem.render()
         await self.send(

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from chassis import channel
 from gateway.auth import Authenticator, Caller
 from gateway.idempotency import parse_idempotency_key
-from gateway.operation import Call, Operation, Reply
+from gateway.operation import CONNECTION, Call, Operation, Reply
 from gateway.problems import Problem
 from gateway.queries import parse_query
 from gateway.rate_limit import RateLimiter
@@ -29,15 +29,19 @@ _GIVEN_ONCE: dict[bytes, str] = {
 }
 
 
+HEADERS = "qrpay.headers"
+"""Where in the scope the headers are as a dict, made once per request."""
+
+
 class ClientGone(Exception):
     """The client went away before its request was complete: there is nobody to answer."""
 
 
-def headers_of(scope: Scope) -> dict[bytes, bytes]:
+def checked_headers(scope: Scope) -> Mapping[bytes, bytes]:
     """The request's headers by lower-case name. Raises ``Problem`` if one that decides something
     was given more than once; of others the last counts."""
     pairs: Sequence[tuple[bytes, bytes]] = scope["headers"]
-    headers = dict(pairs)
+    headers: Mapping[bytes, bytes] = scope[HEADERS]
     if len(headers) != len(pairs):
         names = [name for name, _ in pairs]
         for name, code in _GIVEN_ONCE.items():
@@ -46,27 +50,32 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return headers
 
 
-async def read_body(
-    headers: Mapping[bytes, bytes], receive: Receive, *, bytes_max: int, seconds: float
-) -> bytes:
+async def read_body(call: Call, receive: Receive, *, bytes_max: int, seconds: float) -> bytes:
     """The whole body. Raises ``Problem`` body-too-large as soon as that is certain, also for a body
     without a length; invalid-request if it does not arrive in time; ``ClientGone``."""
-    length = headers.get(b"content-length")
+    length = call.headers.get(b"content-length")
     if length is not None and int(length) > bytes_max:
         raise Problem("body-too-large")
+    if call.connection.body_is_complete:
+        # Nearly always. A clock that cannot run out would cost as much as decoding the body.
+        return await _received(receive, bytes_max)
     try:
         async with asyncio.timeout(seconds):
-            message = await receive()
-            body: bytes = message.get("body", b"")
-            while message.get("more_body", False) and len(body) <= bytes_max:
-                message = await receive()
-                body += message.get("body", b"")
+            return await _received(receive, bytes_max)
     except TimeoutError:
         raise Problem(
             "invalid-request",
             detail="The body did not arrive in time.",
             headers=[(b"connection", b"close")],
         ) from None
+
+
+async def _received(receive: Receive, bytes_max: int) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False) and len(body) <= bytes_max:
+        message = await receive()
+        body += message.get("body", b"")
     if message["type"] == "http.disconnect":
         raise ClientGone
     if len(body) > bytes_max:
@@ -102,10 +111,10 @@ class Endpoint:
         operation = self.operation
         client = scope["client"]
         call = Call(
-            headers=headers_of(scope),
+            headers=checked_headers(scope),
             path=scope.get("path_params") or {},
             address=client[0] if client else "",
-            abort=scope.get("extensions", {}).get("qrpay.abort", _cannot_abort),
+            connection=scope["extensions"][CONNECTION],
         )
         if operation.roles is not None:
             call.caller = await self._admitted(call)
@@ -158,17 +167,10 @@ class Endpoint:
 
     async def _read(self, call: Call, receive: Receive) -> bytes:
         return await read_body(
-            call.headers,
-            receive,
-            bytes_max=self._body_bytes_max,
-            seconds=self._body_seconds,
+            call, receive, bytes_max=self._body_bytes_max, seconds=self._body_seconds
         )
 
 
 def _refuse_if_early(seconds: float) -> None:
     if seconds:
         raise Problem("rate-limited", retry_after_seconds=seconds)
-
-
-def _cannot_abort() -> None:
-    """For servers that do not offer it."""

@@ -90,7 +90,7 @@ class EventsApi:
             subscription=subscription,
             cursor=cursor,
             limits=self._limits,
-            abort=call.abort,
+            abort=call.connection.abort,
             ends_at=call.user.token_ends_at - self._monotonic(),
         )
 

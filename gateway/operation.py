@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 from starlette.types import Receive, Send
@@ -34,6 +34,22 @@ class Stream(NamedTuple):
     write: Callable[[Receive, Send], Awaitable[None]]
 
 
+class Connection(Protocol):
+    """What our HTTP server can do beyond ASGI; offered as extension ``CONNECTION``."""
+
+    @property
+    def body_is_complete(self) -> bool:
+        """Whether the whole body of the newest request is there already."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection off, whatever still waits to be sent."""
+        ...
+
+
+CONNECTION = "qrpay.connection"
+
+
 @dataclass(slots=True)
 class Call:
     """One request, after everything about it was checked that can be checked by a rule."""
@@ -41,8 +57,7 @@ class Call:
     headers: Mapping[bytes, bytes]
     path: Mapping[str, str]
     address: str
-    abort: Callable[[], None]
-    """Cuts the connection off, whatever still waits to be sent."""
+    connection: Connection
     caller: Caller | None = None
     query: Any = None
     body: Any = None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from chassis.clock import Clock
 from chassis.jetstream import JetStream, connect
@@ -33,7 +33,8 @@ from gateway.payments_api import PaymentsApi
 from gateway.rate_limit import RateLimiter
 from gateway.routes import Handlers, operations
 from gateway.settings import GatewaySettings
-from gateway.upstream import Submitter, Upstream, open_upstream
+from gateway.submitter import Submitter
+from gateway.upstream import Upstream, open_upstream
 from gateway.wallets_api import WalletsApi
 from qrpay.payment.v1 import payment_pb2
 
@@ -86,7 +87,15 @@ class _Gateway:
             keys_loaded=lambda: self._keys.loaded,
             events_seen=lambda: self._feed.connected_once,
         )
-        self._submitter = Submitter(upstream, settings)
+        self._submitter = Submitter(
+            upstream.submit,
+            size_max=settings.submit_batch_max,
+            queue_max=settings.submit_queue_max,
+            concurrency=settings.submit_concurrency,
+            patience_seconds=settings.submit_patience_seconds,
+            seconds=settings.upstream_seconds,
+            monotonic=clock.monotonic,
+        )
 
     async def run(self, on_started: Callable[[Serving], None] | None) -> None:
         """Serve until told to stop, then drain."""
@@ -121,7 +130,7 @@ class _Gateway:
                 task.cancel()
         _LOG.info("stopped")
 
-    def _app(self) -> Starlette:
+    def _app(self) -> ASGIApp:
         settings, upstream = self._settings, self._upstream
         docs = DocsApi(version=version("qrpay"))
         limits = StreamLimits(

@@ -12,7 +12,6 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis import channel
-from chassis.batching import Batcher
 from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.logs import get_logger
 from gateway.settings import GatewaySettings
@@ -63,12 +62,14 @@ class Upstream:
             raise
 
     async def submit(
-        self, requests: Sequence[payment_pb2.PaymentRequest]
+        self, requests: Sequence[payment_pb2.PaymentRequest], seconds: float
     ) -> list[payment_pb2.SubmitPaymentResult | ServiceError]:
         """Submit a batch of payments; one outcome each, in order. Raises ``ServiceError`` if the
         batch as a whole was not answered."""
         response = await self.call(
-            self.payment.SubmitPayments, payment_pb2.SubmitPaymentsRequest(items=requests)
+            self.payment.SubmitPayments,
+            payment_pb2.SubmitPaymentsRequest(items=requests),
+            seconds=seconds,
         )
         if len(response.results) != len(requests):
             _LOG.error("submit_answered_other_items", asked=len(requests))
@@ -114,33 +115,3 @@ async def open_upstream(settings: GatewaySettings) -> AsyncIterator[Upstream]:
             channels=channels,
             seconds=settings.upstream_seconds,
         )
-
-
-class Submitter:
-    """SubmitPayments in natural batches.
-
-    Payments by a code travel apart from the others: accepting them asks barcode too, and while
-    barcode hangs, nobody else must wait with them.
-    """
-
-    def __init__(self, upstream: Upstream, settings: GatewaySettings) -> None:
-        self._direct, self._by_code = (
-            Batcher(
-                upstream.submit,
-                name=name,
-                size_max=settings.submit_batch_max,
-                queue_max=settings.submit_queue_max,
-                concurrency=settings.submit_concurrency,
-                patience_seconds=settings.submit_patience_seconds,
-            )
-            for name in ("submit", "submit by code")
-        )
-
-    async def submit(self, request: payment_pb2.PaymentRequest) -> payment_pb2.SubmitPaymentResult:
-        """Submit one payment; raises what became of it, or of its batch."""
-        by_code = request.HasField("qr") or request.HasField("barcode")
-        return await (self._by_code if by_code else self._direct).submit(request)
-
-    async def close(self) -> None:
-        """Refuse new payments, and return when all that waited have their answer."""
-        await asyncio.gather(self._direct.close(), self._by_code.close())

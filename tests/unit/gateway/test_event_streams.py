@@ -34,6 +34,7 @@ class Client:
         self.stuck = asyncio.Event()
         self.stuck.set()
         self.aborted = False
+        self.body_is_complete = True
 
     async def receive(self) -> dict[str, Any]:
         """What the server hears from it: nothing, until it goes."""
@@ -125,7 +126,7 @@ class Hub:
             headers=header,
             path={},
             address="",
-            abort=client.abort,
+            connection=client,
             caller=Caller(ME, "customer", token_seconds),
         )
         stream = await self.api.stream(call)
@@ -266,7 +267,7 @@ async def test_an_id_that_is_none(header: bytes) -> None:
         headers={b"last-event-id": header},
         path={},
         address="",
-        abort=lambda: None,
+        connection=Client(),
         caller=Caller(ME, "customer", 1000),
     )
     with pytest.raises(Problem) as caught:

@@ -1,0 +1,87 @@
+"""Payments on their way to payment_svc: what arrives while a call is in flight shares the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from chassis.batching import Batcher
+from chassis.errors import DeadlineExceeded, ServiceError
+from qrpay.payment.v1 import payment_pb2
+
+_WORTHWHILE_SECONDS = 0.25
+"""With less time left than this a payment is not sent any more: its answer would come too late, and
+the call would take away what those who still have time need."""
+
+Outcome = payment_pb2.SubmitPaymentResult | ServiceError
+SubmitBatch = Callable[[Sequence[payment_pb2.PaymentRequest], float], Awaitable[Sequence[Outcome]]]
+"""Requests and the seconds there are -> one outcome each, in order."""
+
+
+class _Item(NamedTuple):
+    request: payment_pb2.PaymentRequest
+    ends_at: float
+
+
+class Submitter:
+    """Submits single payments in natural batches, each with a deadline from its arrival.
+
+    Payments by a code travel apart from the others: accepting them asks barcode too, and while
+    barcode hangs, nobody else must wait with them.
+
+    The deadline, ``seconds``, counts the time in the queue. It is kept by the calls and not by a
+    timer per payment, which would cost more than the rest of this class: an item is in a call whose
+    deadline is that of its oldest item, or waits behind such calls, or is refused when its turn
+    comes.
+    """
+
+    def __init__(
+        self,
+        submit_batch: SubmitBatch,
+        *,
+        size_max: int,
+        queue_max: int,
+        concurrency: int,
+        patience_seconds: float,
+        seconds: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._submit_batch = submit_batch
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._direct, self._by_code = (
+            Batcher[_Item, payment_pb2.SubmitPaymentResult](
+                self._process,
+                name=name,
+                size_max=size_max,
+                queue_max=queue_max,
+                concurrency=concurrency,
+                patience_seconds=patience_seconds,
+            )
+            for name in ("submit", "submit by code")
+        )
+
+    async def submit(self, request: payment_pb2.PaymentRequest) -> payment_pb2.SubmitPaymentResult:
+        """Submit one payment. Raises the item's own ``ServiceError``; ``Unavailable``,
+        ``DeadlineExceeded`` or ``Overloaded`` if it could not be asked or was not answered."""
+        by_code = request.HasField("qr") or request.HasField("barcode")
+        batcher = self._by_code if by_code else self._direct
+        return await batcher.submit(_Item(request, self._monotonic() + self._seconds))
+
+    async def close(self) -> None:
+        """Refuse new payments, and return when all that waited have their answer."""
+        await asyncio.gather(self._direct.close(), self._by_code.close())
+
+    async def _process(self, items: Sequence[_Item]) -> Sequence[Outcome]:
+        latest = self._monotonic() + _WORTHWHILE_SECONDS
+        in_time = [item for item in items if item.ends_at >= latest]
+        if not in_time:
+            return [DeadlineExceeded()] * len(items)
+        # They come in the order of their arrival: the first has the least time left.
+        seconds = in_time[0].ends_at - latest + _WORTHWHILE_SECONDS
+        outcomes = await self._submit_batch([item.request for item in in_time], seconds)
+        if len(in_time) == len(items) or len(outcomes) != len(in_time):
+            return outcomes
+        answered = iter(outcomes)
+        return [next(answered) if item.ends_at >= latest else DeadlineExceeded() for item in items]
