@@ -31,7 +31,8 @@ from embedded.state import State
 from embedded.tokens import load_issuer
 from qrpay.wallet.v1 import wallet_pb2
 
-_WARM_UP_SECONDS = 3.0
+_WARM_UP_SECONDS = 5.0
+"""Long enough for most of the 10,000 tokens to be checked once; a gateway remembers checked tokens."""
 
 
 class Report(NamedTuple):
@@ -61,7 +62,7 @@ class Report(NamedTuple):
 @click.option(
     "--connections",
     type=click.IntRange(1, 4096),
-    default=256,
+    default=512,
     show_default=True,
     help="HTTP clients at a time.",
 )

@@ -72,8 +72,8 @@ class BarcodeServiceServicer:
     """
 
     def IssueBarcode(self, request, context):
-        """Issues a one-time barcode to a customer; the customer's earlier one, if unused, ends with it. Not idempotent, and
-        need not be: a code that nobody saw expires by itself.
+        """Issues a one-time barcode to a customer; the customer's earlier one, if unused, ends with it and is
+        BARCODE_EXPIRED from then on. Not idempotent, and need not be: a code that nobody saw expires by itself.
         Errors: INVALID_ARGUMENT, UNAVAILABLE (no code could be issued; try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -82,8 +82,9 @@ class BarcodeServiceServicer:
 
     def RedeemBarcodes(self, request, context):
         """Uses barcodes up. Answers every item for itself, in request order; at most 256. Safe to repeat with the
-        same redemption_token: the answer of the first time is given again.
-        Item errors: NOT_FOUND BARCODE_UNKNOWN, ALREADY_EXISTS BARCODE_USED, FAILED_PRECONDITION
+        same redemption_token: the answer of the first time is given again, also while RATE_LIMITED.
+        Item errors: INVALID_ARGUMENT (redemption_token or merchant_id missing), NOT_FOUND BARCODE_UNKNOWN (also
+        for what is not 18 digits; counts as a miss), ALREADY_EXISTS BARCODE_USED, FAILED_PRECONDITION
         BARCODE_EXPIRED, RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -119,7 +120,8 @@ class BarcodeServiceServicer:
 
     def DecodeQrs(self, request, context):
         """Reads QR codes. Answers every item for itself, in request order; at most 256. Safe to repeat.
-        Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code), FAILED_PRECONDITION QR_NOT_OURS,
+        Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, or in another
+        currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
         NOT_FOUND MERCHANT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

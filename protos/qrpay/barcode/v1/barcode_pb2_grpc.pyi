@@ -17,14 +17,15 @@ class BarcodeServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IssueBarcode: _aio.UnaryUnaryMultiCallable[_barcode_pb2.IssueBarcodeRequest, _barcode_pb2.IssueBarcodeResponse]
-    """Issues a one-time barcode to a customer; the customer's earlier one, if unused, ends with it. Not idempotent, and
-    need not be: a code that nobody saw expires by itself.
+    """Issues a one-time barcode to a customer; the customer's earlier one, if unused, ends with it and is
+    BARCODE_EXPIRED from then on. Not idempotent, and need not be: a code that nobody saw expires by itself.
     Errors: INVALID_ARGUMENT, UNAVAILABLE (no code could be issued; try again).
     """
     RedeemBarcodes: _aio.UnaryUnaryMultiCallable[_barcode_pb2.RedeemBarcodesRequest, _barcode_pb2.RedeemBarcodesResponse]
     """Uses barcodes up. Answers every item for itself, in request order; at most 256. Safe to repeat with the
-    same redemption_token: the answer of the first time is given again.
-    Item errors: NOT_FOUND BARCODE_UNKNOWN, ALREADY_EXISTS BARCODE_USED, FAILED_PRECONDITION
+    same redemption_token: the answer of the first time is given again, also while RATE_LIMITED.
+    Item errors: INVALID_ARGUMENT (redemption_token or merchant_id missing), NOT_FOUND BARCODE_UNKNOWN (also
+    for what is not 18 digits; counts as a miss), ALREADY_EXISTS BARCODE_USED, FAILED_PRECONDITION
     BARCODE_EXPIRED, RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata).
     """
     RegisterMerchant: _aio.UnaryUnaryMultiCallable[_barcode_pb2.RegisterMerchantRequest, _barcode_pb2.RegisterMerchantResponse]
@@ -44,7 +45,8 @@ class BarcodeServiceStub:
     """
     DecodeQrs: _aio.UnaryUnaryMultiCallable[_barcode_pb2.DecodeQrsRequest, _barcode_pb2.DecodeQrsResponse]
     """Reads QR codes. Answers every item for itself, in request order; at most 256. Safe to repeat.
-    Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code), FAILED_PRECONDITION QR_NOT_OURS,
+    Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, or in another
+    currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
     NOT_FOUND MERCHANT_NOT_FOUND.
     """
 
@@ -57,8 +59,8 @@ class BarcodeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _barcode_pb2.IssueBarcodeRequest,
         context: _aio.ServicerContext[_barcode_pb2.IssueBarcodeRequest, _abc.Awaitable[_barcode_pb2.IssueBarcodeResponse]],
     ) -> _abc.Awaitable[_barcode_pb2.IssueBarcodeResponse]:
-        """Issues a one-time barcode to a customer; the customer's earlier one, if unused, ends with it. Not idempotent, and
-        need not be: a code that nobody saw expires by itself.
+        """Issues a one-time barcode to a customer; the customer's earlier one, if unused, ends with it and is
+        BARCODE_EXPIRED from then on. Not idempotent, and need not be: a code that nobody saw expires by itself.
         Errors: INVALID_ARGUMENT, UNAVAILABLE (no code could be issued; try again).
         """
 
@@ -69,8 +71,9 @@ class BarcodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_barcode_pb2.RedeemBarcodesRequest, _abc.Awaitable[_barcode_pb2.RedeemBarcodesResponse]],
     ) -> _abc.Awaitable[_barcode_pb2.RedeemBarcodesResponse]:
         """Uses barcodes up. Answers every item for itself, in request order; at most 256. Safe to repeat with the
-        same redemption_token: the answer of the first time is given again.
-        Item errors: NOT_FOUND BARCODE_UNKNOWN, ALREADY_EXISTS BARCODE_USED, FAILED_PRECONDITION
+        same redemption_token: the answer of the first time is given again, also while RATE_LIMITED.
+        Item errors: INVALID_ARGUMENT (redemption_token or merchant_id missing), NOT_FOUND BARCODE_UNKNOWN (also
+        for what is not 18 digits; counts as a miss), ALREADY_EXISTS BARCODE_USED, FAILED_PRECONDITION
         BARCODE_EXPIRED, RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata).
         """
 
@@ -114,7 +117,8 @@ class BarcodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_barcode_pb2.DecodeQrsRequest, _abc.Awaitable[_barcode_pb2.DecodeQrsResponse]],
     ) -> _abc.Awaitable[_barcode_pb2.DecodeQrsResponse]:
         """Reads QR codes. Answers every item for itself, in request order; at most 256. Safe to repeat.
-        Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code), FAILED_PRECONDITION QR_NOT_OURS,
+        Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, or in another
+        currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
         NOT_FOUND MERCHANT_NOT_FOUND.
         """
 

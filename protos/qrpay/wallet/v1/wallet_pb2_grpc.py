@@ -108,7 +108,7 @@ class WalletServiceServicer:
 
     def GetOwner(self, request, context):
         """Finds one owner by id or by handle. Safe to repeat.
-        Errors: NOT_FOUND OWNER_NOT_FOUND.
+        Errors: INVALID_ARGUMENT (neither given), NOT_FOUND OWNER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -141,7 +141,8 @@ class WalletServiceServicer:
 
     def CloseWallet(self, request, context):
         """Closes an empty wallet for ever. Safe to repeat.
-        Errors: NOT_FOUND WALLET_NOT_FOUND, FAILED_PRECONDITION WALLET_NOT_EMPTY.
+        Errors: INVALID_ARGUMENT (a wallet of the system), NOT_FOUND WALLET_NOT_FOUND, FAILED_PRECONDITION
+        WALLET_NOT_EMPTY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,8 +189,8 @@ class WalletServiceServicer:
         Business refusals (FailureCode) are outcomes, stored for ever; they are not errors.
         Item errors: INTERNAL TRANSFER_NOT_EXECUTED (the database refused this one item; nothing of it
         was stored), INVALID_ARGUMENT (malformed item), NOT_FOUND WALLET_NOT_FOUND, ALREADY_EXISTS
-        PAYMENT_ID_REUSED (executed before with other wallets or another amount).
-        Errors: UNAVAILABLE (the outcome of the whole batch is unknown until it is repeated).
+        PAYMENT_ID_REUSED (executed before with other wallets, another amount or kind).
+        Errors: INVALID_ARGUMENT (number of items), UNAVAILABLE (the outcome of the whole batch is unknown until it is repeated).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -24,7 +24,7 @@ class WalletServiceStub:
     """
     GetOwner: _aio.UnaryUnaryMultiCallable[_wallet_pb2.GetOwnerRequest, _wallet_pb2.GetOwnerResponse]
     """Finds one owner by id or by handle. Safe to repeat.
-    Errors: NOT_FOUND OWNER_NOT_FOUND.
+    Errors: INVALID_ARGUMENT (neither given), NOT_FOUND OWNER_NOT_FOUND.
     """
     OpenWallet: _aio.UnaryUnaryMultiCallable[_wallet_pb2.OpenWalletRequest, _wallet_pb2.OpenWalletResponse]
     """Opens a wallet in one more currency. Safe to repeat: an owner has one wallet per currency, and
@@ -41,7 +41,8 @@ class WalletServiceStub:
     """
     CloseWallet: _aio.UnaryUnaryMultiCallable[_wallet_pb2.CloseWalletRequest, _wallet_pb2.CloseWalletResponse]
     """Closes an empty wallet for ever. Safe to repeat.
-    Errors: NOT_FOUND WALLET_NOT_FOUND, FAILED_PRECONDITION WALLET_NOT_EMPTY.
+    Errors: INVALID_ARGUMENT (a wallet of the system), NOT_FOUND WALLET_NOT_FOUND, FAILED_PRECONDITION
+    WALLET_NOT_EMPTY.
     """
     ResolveWallets: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ResolveWalletsRequest, _wallet_pb2.ResolveWalletsResponse]
     """Finds the wallet that each reference means, in the currency asked for. Answers every item for
@@ -68,8 +69,8 @@ class WalletServiceStub:
     Business refusals (FailureCode) are outcomes, stored for ever; they are not errors.
     Item errors: INTERNAL TRANSFER_NOT_EXECUTED (the database refused this one item; nothing of it
     was stored), INVALID_ARGUMENT (malformed item), NOT_FOUND WALLET_NOT_FOUND, ALREADY_EXISTS
-    PAYMENT_ID_REUSED (executed before with other wallets or another amount).
-    Errors: UNAVAILABLE (the outcome of the whole batch is unknown until it is repeated).
+    PAYMENT_ID_REUSED (executed before with other wallets, another amount or kind).
+    Errors: INVALID_ARGUMENT (number of items), UNAVAILABLE (the outcome of the whole batch is unknown until it is repeated).
     """
 
 class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -94,7 +95,7 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_wallet_pb2.GetOwnerRequest, _abc.Awaitable[_wallet_pb2.GetOwnerResponse]],
     ) -> _abc.Awaitable[_wallet_pb2.GetOwnerResponse]:
         """Finds one owner by id or by handle. Safe to repeat.
-        Errors: NOT_FOUND OWNER_NOT_FOUND.
+        Errors: INVALID_ARGUMENT (neither given), NOT_FOUND OWNER_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -135,7 +136,8 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_wallet_pb2.CloseWalletRequest, _abc.Awaitable[_wallet_pb2.CloseWalletResponse]],
     ) -> _abc.Awaitable[_wallet_pb2.CloseWalletResponse]:
         """Closes an empty wallet for ever. Safe to repeat.
-        Errors: NOT_FOUND WALLET_NOT_FOUND, FAILED_PRECONDITION WALLET_NOT_EMPTY.
+        Errors: INVALID_ARGUMENT (a wallet of the system), NOT_FOUND WALLET_NOT_FOUND, FAILED_PRECONDITION
+        WALLET_NOT_EMPTY.
         """
 
     @_abc_1.abstractmethod
@@ -192,8 +194,8 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         Business refusals (FailureCode) are outcomes, stored for ever; they are not errors.
         Item errors: INTERNAL TRANSFER_NOT_EXECUTED (the database refused this one item; nothing of it
         was stored), INVALID_ARGUMENT (malformed item), NOT_FOUND WALLET_NOT_FOUND, ALREADY_EXISTS
-        PAYMENT_ID_REUSED (executed before with other wallets or another amount).
-        Errors: UNAVAILABLE (the outcome of the whole batch is unknown until it is repeated).
+        PAYMENT_ID_REUSED (executed before with other wallets, another amount or kind).
+        Errors: INVALID_ARGUMENT (number of items), UNAVAILABLE (the outcome of the whole batch is unknown until it is repeated).
         """
 
 def add_WalletServiceServicer_to_server(servicer: WalletServiceServicer, server: _aio.Server) -> None: ...
