@@ -32,7 +32,7 @@ from embedded.tokens import load_issuer
 from qrpay.wallet.v1 import wallet_pb2
 
 _WARM_UP_SECONDS = 5.0
-"""Long enough for most of the 10,000 tokens to be checked once; a gateway remembers checked tokens."""
+"""Enough for most of the 10,000 tokens to be checked once: a gateway remembers checked tokens."""
 
 
 class Report(NamedTuple):

@@ -107,7 +107,7 @@ async def test_the_time_in_the_queue_counts(clock: FakeClock) -> None:
     service.may_answer.clear()
     submit = submitter(service, clock).submit
     waiting = [asyncio.create_task(submit(request(number))) for number in range(50)]
-    await asyncio.sleep(0)
+    await service.called.wait()
     clock.seconds += 3.9
     service.fault = lambda _: DeadlineExceeded()
     service.may_answer.set()
@@ -125,7 +125,7 @@ async def test_a_late_one_does_not_hurt_those_in_time(clock: FakeClock) -> None:
     sending = submitter(service, clock)
     first = [asyncio.create_task(sending.submit(request(number))) for number in range(4)]
     late = asyncio.create_task(sending.submit(request(4)))
-    await asyncio.sleep(0)
+    await service.called.wait()
     clock.seconds += 2
     in_time = [asyncio.create_task(sending.submit(request(number))) for number in (5, 6)]
     await asyncio.sleep(0)
