@@ -18,6 +18,32 @@ from tests.integration.gateway.test_reads import an_entry
 
 USD = {"amount": 1250, "currency": "USD"}
 
+REASONS = {
+    "REQUEST_ID_REUSED": "send",
+    "REQUEST_ID_IN_FLIGHT": "send",
+    "RECIPIENT_NOT_FOUND": "send",
+    "SAME_WALLET": "send",
+    "CURRENCY_MISMATCH": "send",
+    "AMOUNT_OUT_OF_RANGE": "send",
+    "WALLET_CLOSED": "send",
+    "RATE_LIMITED": "send",
+    "UNAVAILABLE": "send",
+    "MERCHANT_NOT_FOUND": "pay",
+    "QR_INVALID": "pay",
+    "QR_NOT_OURS": "pay",
+    "AMOUNT_REQUIRED": "pay",
+    "AMOUNT_MISMATCH": "pay",
+    "BARCODE_UNKNOWN": "pay",
+    "BARCODE_USED": "pay",
+    "BARCODE_EXPIRED": "pay",
+    "BANK_ACCOUNT_NOT_FOUND": "withdraw",
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "send": {"to": "odd", **USD},
+    "pay": {"qr": "odd"},
+    "withdraw": {"bank_account": "odd", **USD},
+}
+
 
 class Contract:
     """The document, as somebody who holds the gateway to it."""
@@ -142,36 +168,11 @@ async def test_problems_are_as_promised(gateway: Gateway, mesh: Mesh, contract: 
     others come only where they are promised."""
     alice, cafe, ops = [await gateway.user(it) for it in ("customer", "merchant", "operator")]
     stranger = await gateway.client()
-    reasons = {
-        "REQUEST_ID_REUSED": "send",
-        "REQUEST_ID_IN_FLIGHT": "send",
-        "RECIPIENT_NOT_FOUND": "send",
-        "SAME_WALLET": "send",
-        "CURRENCY_MISMATCH": "send",
-        "AMOUNT_OUT_OF_RANGE": "send",
-        "WALLET_CLOSED": "send",
-        "RATE_LIMITED": "send",
-        "UNAVAILABLE": "send",
-        "MERCHANT_NOT_FOUND": "pay",
-        "QR_INVALID": "pay",
-        "QR_NOT_OURS": "pay",
-        "AMOUNT_REQUIRED": "pay",
-        "AMOUNT_MISMATCH": "pay",
-        "BARCODE_UNKNOWN": "pay",
-        "BARCODE_USED": "pay",
-        "BARCODE_EXPIRED": "pay",
-        "BANK_ACCOUNT_NOT_FOUND": "withdraw",
-    }
-    bodies = {
-        "send": {"to": "odd", **USD},
-        "pay": {"qr": "odd"},
-        "withdraw": {"bank_account": "odd", **USD},
-    }
-    for reason, route in reasons.items():
+    for reason, route in REASONS.items():
         mesh.payments.refusals["odd"] = refusal(reason)
         path = f"/payments/{route}"
-        contract.check(path, await alice.post(path, bodies[route]))
-    for path in (f"/payments/{route}" for route in bodies):
+        contract.check(path, await alice.post(path, BODIES[route]))
+    for path in (f"/payments/{route}" for route in BODIES):
         contract.check(path, await stranger.post(path))
         contract.check(path, await ops.post(path, {}))
         contract.check(path, await alice.http.post(path, json={}))
