@@ -8,8 +8,8 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from chassis.database import Database
 from chassis.arrays import number_array, text_array
+from chassis.database import Database
 from wallet_svc.tables import METADATA
 
 COLUMNS = """
