@@ -186,12 +186,13 @@ _FIELDS: dict[str, str] = {
     "start_time": "from",
     "end_time": "to",
     "after_number": "after",
-    "note": "note",
-    "order_ref": "order_ref",
-    "holder": "holder",
-    "iban": "iban",
-    "status": "status",
-    "kind": "kind",
+    **{
+        name: name
+        for name in (
+            *("to", "qr", "barcode", "bank_account", "amount", "currency", "note", "order_ref"),
+            *("holder", "iban", "status", "kind", "format"),
+        )
+    },
 }
 """How the fields of our services are called outside; others are not shown."""
 

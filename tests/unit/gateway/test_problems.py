@@ -16,6 +16,7 @@ from chassis.errors import (
     ServiceError,
     Unavailable,
 )
+from gateway.bodies import Body, PayBarcodeBody, PayQrBody, SendBody, WithdrawBody
 from gateway.problems import PROBLEM_TYPES, Problem, to_problem
 
 # The error table of the public contract, word for word.
@@ -117,6 +118,14 @@ def test_fields_are_named_as_the_client_named_them() -> None:
     problem = to_problem(InvalidArgument(violations))
     assert problem.code == "invalid-request"
     assert [field for field, _ in problem.errors] == ["amount", "to", "cursor", "request"]
+
+
+@pytest.mark.parametrize("body_type", [SendBody, PayQrBody, PayBarcodeBody, WithdrawBody])
+def test_the_fields_of_a_body_keep_their_names(body_type: type[Body]) -> None:
+    """A service that names a field as we do is understood."""
+    names = list(body_type.__struct_fields__)
+    problem = to_problem(InvalidArgument([(name, "is odd") for name in names]))
+    assert [field for field, _ in problem.errors] == names
 
 
 @pytest.mark.parametrize(
