@@ -18,6 +18,11 @@ FailureCode = Annotated[
     ),
 ]
 MinorUnits = Annotated[int, Meta(description="In the currency's minor unit.", examples=[1250])]
+Currency = Annotated[str, Meta(description="ISO 4217 alphabetic code.", examples=["USD"])]
+Instant = Annotated[datetime, Meta(tz=True)]
+PaymentId = Annotated[str, Meta(examples=["pay_01JD3Q9V7N8R4T2W6X0YZABCDE"])]
+OwnerId = Annotated[str, Meta(examples=["usr_01JD3Q8F2C9K5M7P1R4T6V8X0Z"])]
+MerchantId = Annotated[str, Meta(examples=["mer_01JD3Q7A1B3C5D7F9G2H4J6K8M"])]
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -27,33 +32,33 @@ class Answer(Struct, frozen=True, kw_only=True):
 class Party(Answer, frozen=True, kw_only=True):
     """One side of a payment."""
 
-    id: str
-    name: str
+    id: OwnerId
+    name: Annotated[str, Meta(examples=["Alice"])]
 
 
 class Failure(Answer, frozen=True, kw_only=True):
     """Why a payment failed."""
 
     code: FailureCode
-    message: str
+    message: Annotated[str, Meta(examples=["There was not enough money in the wallet."])]
 
 
 class Payment(Answer, frozen=True, kw_only=True):
     """A payment. ``failure`` is there only when it FAILED; ``completed_at`` is when it became
     terminal, and null until then."""
 
-    id: str
+    id: PaymentId
     kind: KindName
     status: PaymentStatusName
     failure: Failure | UnsetType = UNSET
     payer: Party
     payee: Party
     amount: MinorUnits
-    currency: str
-    note: str | UnsetType = UNSET
-    order_ref: str | UnsetType = UNSET
-    created_at: datetime
-    completed_at: datetime | None
+    currency: Currency
+    note: Annotated[str, Meta(examples=["Two flat whites"])] | UnsetType = UNSET
+    order_ref: Annotated[str, Meta(examples=["A-1047"])] | UnsetType = UNSET
+    created_at: Instant
+    completed_at: Instant | None
 
 
 class PaymentEvent(Payment, frozen=True, kw_only=True):
@@ -73,8 +78,8 @@ class Payments(Answer, frozen=True, kw_only=True):
 class Wallet(Answer, frozen=True, kw_only=True):
     """One balance. ``available`` can be spent, ``held`` is set aside."""
 
-    id: str
-    currency: str
+    id: Annotated[str, Meta(examples=["wal_01JD3Q8G4E6H8J0K2M4N6P8Q0R"])]
+    currency: Currency
     available: MinorUnits
     held: MinorUnits
 
@@ -89,10 +94,10 @@ class Entry(Answer, frozen=True, kw_only=True):
     """One numbered line of a wallet; ``amount`` is negative for money that left."""
 
     number: int
-    payment_id: str
+    payment_id: PaymentId
     amount: MinorUnits
     balance_after: MinorUnits
-    at: datetime
+    at: Instant
     counterparty: Party
     kind: KindName
 
@@ -108,27 +113,27 @@ class Entries(Answer, frozen=True, kw_only=True):
 class BarcodeImages(Answer, frozen=True, kw_only=True):
     """The code as images, SVG."""
 
-    qr: str
-    code128: str
+    qr: Annotated[str, Meta(examples=["<svg ..."])]
+    code128: Annotated[str, Meta(examples=["<svg ..."])]
 
 
 class Barcode(Answer, frozen=True, kw_only=True):
     """A one-time barcode."""
 
-    code: str
-    expires_at: datetime
-    ttl_seconds: int
+    code: Annotated[str, Meta(examples=["281004327719356024"])]
+    expires_at: Instant
+    ttl_seconds: Annotated[int, Meta(examples=[60])]
     svg: BarcodeImages
 
 
 class Merchant(Answer, frozen=True, kw_only=True):
     """A merchant, from our records."""
 
-    id: str
-    name: str
-    city: str
-    mcc: Annotated[str, Meta(description="Merchant category code (ISO 18245).")]
-    currency: str
+    id: MerchantId
+    name: Annotated[str, Meta(examples=["Cafe Luna"])]
+    city: Annotated[str, Meta(examples=["Lisbon"])]
+    mcc: Annotated[str, Meta(description="Merchant category code (ISO 18245).", examples=["5814"])]
+    currency: Currency
 
 
 class DecodedQr(Answer, frozen=True, kw_only=True):
@@ -136,15 +141,15 @@ class DecodedQr(Answer, frozen=True, kw_only=True):
 
     merchant: Merchant
     amount: MinorUnits | UnsetType = UNSET
-    currency: str | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
     static: bool
 
 
 class BankAccount(Answer, frozen=True, kw_only=True):
     """A bank account; most of the IBAN is hidden."""
 
-    id: str
-    holder: str
+    id: Annotated[str, Meta(examples=["bnk_01JD3QB5X7Z9A1C3E5G7J9M1P3"])]
+    holder: Annotated[str, Meta(examples=["Alice Example"])]
     iban: Annotated[str, Meta(description="Masked.", examples=["DE89**************3000"])]
 
 

@@ -149,7 +149,9 @@ def _responses(responses: Json, document: Json) -> str:
         if status[0] in "45":
             text = _MARKS.sub(r'<a href="#problem-\1"><code>\1</code></a>', response["description"])
         else:
-            text += "".join(_shape(kind["schema"], document) for kind in media_types.values())
+            shapes = [kind["schema"] for kind in media_types.values()]
+            shapes.append(response.get("x-event-data", {}))
+            text += "".join(_shape(schema, document) for schema in shapes)
         rows.append(
             f'<tr><td><span class="status s{status[0]}">{status}</span></td><td>{text}</td></tr>'
         )
@@ -160,7 +162,7 @@ def _shape(schema: Json, document: Json) -> str:
     if "$ref" not in schema:
         return ""
     shape = _resolved(schema, document)
-    example = json.dumps(_example(shape, document), indent=1, ensure_ascii=False)
+    example = json.dumps(_example(shape, document), indent=2, ensure_ascii=False)
     name = escape(shape["title"])
     return f"<details><summary>{name}</summary><pre>{escape(example)}</pre></details>"
 
@@ -215,7 +217,8 @@ def _table(title: str, rows: str, head: tuple[str, ...] = ("name", "type", "what
         return ""
     cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     heading = f"<h4>{_marked(title)}</h4>" if title else ""
-    return f"{heading}<table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"
+    table = f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody>"
+    return f'{heading}<table class="by-{head[0]}">{table}</table>'
 
 
 def _kind(schema: Json) -> str:
@@ -260,7 +263,7 @@ def _example(schema: Json, document: Json) -> Any:
         return [_example(schema["items"], document)]
     if schema.get("format") == "date-time":
         return "2026-11-22T10:15:30.123456Z"
-    return {"integer": 1, "boolean": True}.get(schema.get("type", ""), "...")
+    return {"integer": 7, "boolean": True}.get(schema.get("type", ""), "...")
 
 
 def _badge(method: str) -> str:

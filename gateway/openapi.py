@@ -197,6 +197,9 @@ def _success(success: Success) -> Json:
             name: {"description": text, "schema": {"type": "string"}}
             for name, text in success.headers.items()
         }
+    if success.shape is not None and success.media_types == ("text/event-stream",):
+        # OpenAPI 3.1 has no word for what is inside a stream.
+        described["x-event-data"] = {"$ref": _REFERENCE.format(name=success.shape.__name__)}
     if success.status != 304:
         described["content"] = {
             media_type: {"schema": _content_schema(success, media_type)}

@@ -150,7 +150,7 @@ def _payments(handlers: Handlers) -> Iterable[Operation]:
         successes=(
             Success(
                 status=200,
-                description="A stream of events; `data` is a answers.PaymentEvent.",
+                description="A stream of events; `data` is a PaymentEvent.",
                 shape=answers.PaymentEvent,
                 media_types=("text/event-stream",),
             ),
