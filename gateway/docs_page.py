@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 Json = Mapping[str, Any]
 
 _STYLE_FILE = Path(__file__).with_name("docs_page.css")
-_MARKS = re.compile(r"`([^`]+)`")
+_MARKS = re.compile(r"`{1,2}([^`]+)`{1,2}")
 _REFERENCE_PREFIX = "#/components/schemas/"
 
 
@@ -164,7 +164,8 @@ def _shape(schema: Json, document: Json) -> str:
     shape = _resolved(schema, document)
     example = json.dumps(_example(shape, document), indent=2, ensure_ascii=False)
     name = escape(shape["title"])
-    return f"<details><summary>{name}</summary><pre>{escape(example)}</pre></details>"
+    text = _paragraphs(shape.get("description", ""))
+    return f"<details><summary>{name}</summary>{text}<pre>{escape(example)}</pre></details>"
 
 
 def _curl(method: str, path: str, operation: Json, document: Json) -> str:
