@@ -104,6 +104,7 @@ async def test_the_gateway_hears_events(nats_server: NatsServer) -> None:
         subscription = await gateway.subscribe("payments.event")
         await gateway.flush()
         await payment.publish("payments.event", b"done")
-        message = await subscription.next_msg(timeout=5)
+        await payment.flush()
+        message = await subscription.next_msg(timeout=30)
         assert message.data == b"done"
         assert refusals.empty()
