@@ -49,7 +49,8 @@ async def test_nats_restarts(mesh: Mesh, tmp_path: Path) -> None:
     stays ready all the time."""
     async with running_nats(tmp_path) as server:
         url = Secret(server.url_for("gateway"))
-        async with running_gateway(mesh, nats_url=url) as gateway:
+        # Nothing but the new connection tells them.
+        async with running_gateway(mesh, nats_url=url, heartbeat_seconds=1000.0) as gateway:
             waiter, reader = await gateway.user(), await gateway.user()
             async with stream(reader) as opened:
                 post = wait_for(waiter)
