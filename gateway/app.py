@@ -70,8 +70,10 @@ class Resource:
         endpoint = self._endpoints.get(scope["method"])
         if endpoint is None:
             raise Problem("method-not-allowed", headers=[(b"allow", self._allow)])
-        scope["qrpay.route"] = endpoint.operation.path
-        scope["qrpay.hot"] = endpoint.operation.moves_money
+        operation = endpoint.operation
+        scope["qrpay.route"] = operation.path
+        # Money moves are too many to log each; probes come every second and say nothing.
+        scope["qrpay.quiet"] = operation.moves_money or not operation.limited
         await endpoint(scope, receive, send)
 
 

@@ -72,7 +72,7 @@ class Edge:
     def _log(self, scope: Scope, exchange: _Exchange, seconds: float) -> None:
         seconds -= scope.get("qrpay.waited_seconds", 0.0)
         unremarkable = exchange.status < 500 and seconds < self._slow_seconds
-        if unremarkable and scope.get("qrpay.hot", False) and not self._log_requests:
+        if unremarkable and scope.get("qrpay.quiet", False) and not self._log_requests:
             return
         # The route and not the path: nobody knows what people put into a path.
         _LOG.info(

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.error import URLError
@@ -73,8 +74,11 @@ class UrlKeySource:
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
             self._url, headers={"accept": "application/json"}
         )
-        with self._opener.open(request, timeout=_FETCH_SECONDS) as response:
-            document: bytes = response.read(_DOCUMENT_BYTES_MAX + 1)
+        try:
+            with self._opener.open(request, timeout=_FETCH_SECONDS) as response:
+                document: bytes = response.read(_DOCUMENT_BYTES_MAX + 1)
+        except HTTPException as error:  # not an OSError, unlike everything else that goes wrong
+            raise KeySetError("the key set's server does not speak HTTP") from error
         if len(document) > _DOCUMENT_BYTES_MAX:
             raise KeySetError("the key set is too large")
         return document

@@ -95,7 +95,7 @@ class PaymentsApi:
         viewer_id = "" if call.user.role == "operator" else call.user.id
         payment = await self._read(payment_id, viewer_id)
         if query.wait and not is_terminal(payment):
-            payment = await self._wait(call, payment, query.wait)
+            payment = await self._wait(call, payment, min(query.wait, self._wait_seconds_max))
         return json_reply(payment_answer(payment))
 
     async def list_payments(self, call: Call) -> Reply:

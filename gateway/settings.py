@@ -98,7 +98,7 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
     """A silent stream says this often that it is alive; lost events are looked for as often."""
 
     log_requests: bool = False
-    """Log every request; otherwise not the fast and successful money moves."""
+    """Log every request; otherwise neither money moves nor probes that are fast and no 5xx."""
     slow_request_seconds: PositiveSeconds = 1.0
     """A request that took longer is always logged; waiting for a result does not count."""
     cors_allow_origins: tuple[str, ...] = ()

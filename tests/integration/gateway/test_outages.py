@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ from nats.aio.client import Client as NatsClient
 from chassis.settings import Secret, SettingsError
 from embedded.nats import running_nats
 from embedded.ports import find_free_port
-from embedded.tokens import AUDIENCE, ISSUER
+from embedded.tokens import AUDIENCE, ISSUER, jwks_file
 from gateway.http_server import listen
+from gateway.keys import KeySetError, UrlKeySource, parse_key_set
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 from tests.integration.gateway.conftest import Mesh, event_batch, running_gateway
 from tests.integration.gateway.fakes import FakePayments, running_fake
@@ -194,6 +197,50 @@ async def test_no_keys(mesh: Mesh, tmp_path: Path) -> None:
         keys.write_bytes((mesh.directory / "jwks.json").read_bytes())
         await gateway.ready()
         assert (await user.get("/payments")).status_code == 200
+
+
+@asynccontextmanager
+async def web_server(answer: bytes) -> AsyncIterator[str]:
+    """A server that answers every request with these bytes; yields a URL of it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
+
+
+async def test_keys_from_a_url(mesh: Mesh) -> None:
+    """They are fetched, and tokens pass."""
+    keys = jwks_file(mesh.directory).read_bytes()
+    answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n" + keys
+    async with (
+        web_server(answer) as url,
+        running_gateway(mesh, jwks_file="", jwks_url=url) as gateway,
+    ):
+        user = await gateway.user()
+        assert (await user.get("/payments")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\n\r\n",
+        b"HTTP/1.1 500 Internal Server Error\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 300_000 + b'{"keys":[]}',
+        b"nonsense",
+        b"",
+    ],
+)
+async def test_keys_that_cannot_be_fetched(answer: bytes) -> None:
+    """Redirects, errors, far too much, nothing: told as faults that the gateway survives."""
+    async with web_server(answer) as url:
+        with pytest.raises((KeySetError, OSError)):
+            parse_key_set(await UrlKeySource(url).read())
 
 
 @pytest.mark.parametrize(
