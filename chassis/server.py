@@ -129,7 +129,8 @@ def _build_server(settings: ProcessSettings, services: Sequence[RpcService]) -> 
         maximum_concurrent_rpcs=settings.rpcs_concurrent_max,
         options=[
             ("grpc.so_reuseport", 0),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            # Under the name that grpc reads now; the older min_recv_... is ignored without a word.
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.max_connection_age_ms", age_ms),
             ("grpc.max_connection_age_grace_ms", 30_000),
