@@ -12,8 +12,8 @@ KindName = Literal["send", "pay", "withdraw", "top-up"]
 FailureCode = Annotated[
     str,
     Meta(
-        description="insufficient-funds, wallet-closed, wallet-frozen, limit-exceeded or "
-        "bank-rejected; take any other for a failure too.",
+        description="insufficient-funds, wallet-closed, wallet-frozen, limit-exceeded, "
+        "bank-rejected or cancelled (by an operator); take any other for a failure too.",
         examples=["insufficient-funds"],
     ),
 ]

@@ -38,6 +38,7 @@ FAILURE_MESSAGES: dict[str, str] = {
     "wallet-frozen": "One of the two wallets is frozen.",
     "limit-exceeded": "The payee's wallet may not hold that much.",
     "bank-rejected": "The bank refused the withdrawal.",
+    "cancelled": "It could not be carried out. No money has moved; please pay again.",
 }
 _FAILURES: dict[int, answers.Failure] = {
     number: answers.Failure(code=code, message=FAILURE_MESSAGES.get(code, "The payment failed."))

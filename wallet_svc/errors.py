@@ -72,3 +72,14 @@ class TransferNotExecuted(ServiceError):
     code = grpc.StatusCode.INTERNAL
     reason = "TRANSFER_NOT_EXECUTED"
     retryable = True
+
+
+class WalletBusy(ServiceError):
+    """Somebody else holds one of the two wallets. Nothing of this transfer was stored.
+
+    Not an outage: the database works, and transfers between other wallets go on.
+    """
+
+    code = grpc.StatusCode.ABORTED
+    reason = "WALLET_BUSY"
+    retryable = True

@@ -5,7 +5,7 @@ What comes in is checked here, field by field, and all faults of a message are t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import cast
 
@@ -185,24 +185,40 @@ def resolve_response(resolutions: Iterable[Resolution]) -> wallet_pb2.ResolveWal
     return response
 
 
-def execute_response(
+def fill_results(
+    add: Callable[[], wallet_pb2.ExecuteTransferResult],
     answers: Iterable[Outcome | ServiceError],
-) -> wallet_pb2.ExecuteTransfersResponse:
-    """The answers to a batch of transfers, in their order, for the wire."""
-    response = wallet_pb2.ExecuteTransfersResponse()
-    add = response.results.add
+) -> None:
+    """The answers to a batch of transfers, in their order, for the wire: each into what ``add``
+    makes."""
     for answer in answers:
         result = add()
         if isinstance(answer, ServiceError):
             result.error.CopyFrom(to_item_error(answer))
             continue
-        outcome = result.outcome
-        outcome.payment_id = answer.transfer.payment_id
-        outcome.failure_code = cast("failure_code_pb2.FailureCode", answer.failure_code)
-        outcome.debit_entry_number = answer.debit_entry_number
-        outcome.credit_entry_number = answer.credit_entry_number
-        _fill_timestamp(outcome.execute_time, answer.execute_time)
-    return response
+        _fill_outcome(result.outcome, answer)
+
+
+def _fill_outcome(message: wallet_pb2.TransferOutcome, outcome: Outcome) -> None:
+    message.payment_id = outcome.transfer.payment_id
+    message.failure_code = cast("failure_code_pb2.FailureCode", outcome.failure_code)
+    message.debit_entry_number = outcome.debit_entry_number
+    message.credit_entry_number = outcome.credit_entry_number
+    _fill_timestamp(message.execute_time, outcome.execute_time)
+
+
+def executed_transfer_message(outcome: Outcome) -> wallet_pb2.ExecutedTransfer:
+    """A transfer and what became of it, for the wire."""
+    message = wallet_pb2.ExecutedTransfer()
+    transfer, asked = outcome.transfer, message.transfer
+    asked.payment_id = transfer.payment_id
+    asked.debit_wallet_id = transfer.debit_wallet_id
+    asked.credit_wallet_id = transfer.credit_wallet_id
+    asked.money.currency_code = transfer.currency_code
+    asked.money.amount_minor = transfer.amount_minor
+    asked.kind = cast("transfer_kind_pb2.TransferKind", transfer.kind)
+    _fill_outcome(message.outcome, outcome)
+    return message
 
 
 def _fill_timestamp(message: Timestamp, time: datetime) -> None:

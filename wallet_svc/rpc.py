@@ -37,6 +37,8 @@ ALLOWED_CALLERS = {
     "ListWallets": _READERS,
     "ListEntries": _READERS,
     "ExecuteTransfers": frozenset({"payment"}),
+    "CancelTransfers": frozenset({"payment"}),
+    "BatchGetTransfers": _READERS | {"ledger"},
 }
 """Who may call what. Only payments move money."""
 
@@ -188,8 +190,40 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
                 balance_minor_max=self._balance_minor_max,
             )
         executed = iter(answers)
-        return messages.execute_response(
-            item if isinstance(item, ServiceError) else next(executed) for item in asked
+        response = wallet_pb2.ExecuteTransfersResponse()
+        messages.fill_results(
+            response.results.add,
+            (item if isinstance(item, ServiceError) else next(executed) for item in asked),
+        )
+        return response
+
+    async def CancelTransfers(
+        self, request: wallet_pb2.CancelTransfersRequest, _context: Any
+    ) -> wallet_pb2.CancelTransfersResponse:
+        """End transfers that have not been executed; each has its own answer."""
+        refuse([("transfers", _count_fault(request.transfers, TRANSFERS_MAX))])
+        asked = [messages.transfer_of(message) for message in request.transfers]
+        wanted = [item for item in asked if isinstance(item, Transfer)]
+        cancelled = iter(
+            await transfers.cancel_transfers(wanted, database=self._database, clock=self._clock)
+            if wanted
+            else []
+        )
+        response = wallet_pb2.CancelTransfersResponse()
+        messages.fill_results(
+            response.results.add,
+            (item if isinstance(item, ServiceError) else next(cancelled) for item in asked),
+        )
+        return response
+
+    async def BatchGetTransfers(
+        self, request: wallet_pb2.BatchGetTransfersRequest, _context: Any
+    ) -> wallet_pb2.BatchGetTransfersResponse:
+        """Read what became of transfers."""
+        refuse([("payment_ids", _count_fault(request.payment_ids, WALLETS_MAX))])
+        found = await transfers.get_transfers(request.payment_ids, database=self._database)
+        return wallet_pb2.BatchGetTransfersResponse(
+            transfers=map(messages.executed_transfer_message, found)
         )
 
 

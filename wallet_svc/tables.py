@@ -114,7 +114,7 @@ TRANSFERS = Table(
     CheckConstraint("kind BETWEEN 1 AND 4", name="ck_transfers_kind"),
     CheckConstraint(
         "(failure_code = 0 AND debit_entry_number > 0 AND credit_entry_number > 0) "
-        "OR (failure_code BETWEEN 1 AND 5 AND debit_entry_number = 0 AND credit_entry_number = 0)",
+        "OR (failure_code BETWEEN 1 AND 6 AND debit_entry_number = 0 AND credit_entry_number = 0)",
         name="ck_transfers_outcome",
     ),
 )

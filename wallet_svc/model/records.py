@@ -50,6 +50,7 @@ class FailureCode(IntEnum):
     WALLET_CLOSED = 2
     WALLET_FROZEN = 3
     LIMIT_EXCEEDED = 4
+    CANCELLED = 6
 
 
 BANK_OWNER_ID = "sys_bank"

@@ -122,6 +122,27 @@ def decide_transfers(
     return Decision(answers=answers, new_outcomes=new_outcomes, changes=_changes(accounts))
 
 
+def decide_cancellations(
+    transfers: Sequence[Transfer], *, stored: Mapping[str, Outcome], execute_time: datetime
+) -> Decision:
+    """End transfers that have no outcome yet, without moving money; those that have keep it.
+
+    Wallets are not looked at: what can never be executed can be cancelled too.
+    """
+    known: dict[str, Outcome] = {**stored}
+    new_outcomes: list[NewOutcome] = []
+    answers: list[Outcome | ServiceError] = []
+    for transfer in transfers:
+        if (before := known.get(transfer.payment_id)) is None:
+            outcome = Outcome(transfer, FailureCode.CANCELLED, 0, 0, execute_time)
+            known[transfer.payment_id] = outcome
+            new_outcomes.append(NewOutcome(outcome, 0, 0))
+            answers.append(outcome)
+        else:
+            answers.append(_repeat(transfer, before))
+    return Decision(answers=answers, new_outcomes=new_outcomes, changes=[])
+
+
 def _repeat(transfer: Transfer, before: Outcome) -> Outcome | ServiceError:
     if before.transfer != transfer:
         return PaymentIdReused(payment_id=transfer.payment_id)

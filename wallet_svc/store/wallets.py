@@ -77,6 +77,7 @@ _SELECT_MANY = select(*COLUMNS).where(WALLETS.c.id == any_(text_array_parameter(
 # never changes, so the order holds also where a lock had to be waited for. FOR NO KEY UPDATE
 # (key_share), because balances change and keys do not: foreign key checks need not wait.
 _LOCK_MANY = _SELECT_MANY.order_by(WALLETS.c.id).with_for_update(key_share=True)
+_LOCK_FREE = _SELECT_MANY.order_by(WALLETS.c.id).with_for_update(key_share=True, skip_locked=True)
 _SET_STATUS = (
     update(WALLETS)
     .where(WALLETS.c.id == bindparam("wallet_id"))
@@ -123,6 +124,11 @@ async def wallets_by_id(connection: AsyncConnection, ids: Collection[str]) -> di
 async def lock_wallets(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Wallet]:
     """Lock wallets until the end of the transaction; those that exist of those named, by id."""
     return await _many(connection, _LOCK_MANY, ids)
+
+
+async def lock_free_wallets(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Wallet]:
+    """The same without waiting: wallets that somebody else has locked are left out."""
+    return await _many(connection, _LOCK_FREE, ids)
 
 
 async def set_status(connection: AsyncConnection, wallet_id: str, status: WalletStatus) -> None:

@@ -129,7 +129,7 @@ REFUSED_TO_EVERYBODY = [
     (TRANSFER.format(1, 0, 0, 1, 1), "ck_transfers_kind"),
     (TRANSFER.format(1, 1, 0, 0, 1), "ck_transfers_outcome"),
     (TRANSFER.format(1, 1, 1, 1, 1), "ck_transfers_outcome"),
-    (TRANSFER.format(1, 1, 6, 0, 0), "ck_transfers_outcome"),
+    (TRANSFER.format(1, 1, 7, 0, 0), "ck_transfers_outcome"),
     (TRANSFER.format(1, 1, 0, 1, 1).replace("wal_y", "wal_x"), "ck_transfers_wallets"),
     (ENTRY.format(0, 1, "wal_y", 1), "ck_entries_number"),
     (ENTRY.format(1, 0, "wal_y", 1), "ck_entries_amount"),

@@ -89,6 +89,8 @@ async def test_only_the_listed_callers_get_through(stub_for: StubFor) -> None:
         "ListWallets": readers,
         "ListEntries": readers,
         "ExecuteTransfers": {"payment"},
+        "CancelTransfers": {"payment"},
+        "BatchGetTransfers": readers | {"ledger"},
     }
 
 

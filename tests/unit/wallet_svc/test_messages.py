@@ -51,6 +51,7 @@ def test_records_and_contract_number_alike(
 def test_only_payments_move_money() -> None:
     """Goal: nobody else slips into the list of those who may execute transfers."""
     assert ALLOWED_CALLERS["ExecuteTransfers"] == {"payment"}
+    assert ALLOWED_CALLERS["CancelTransfers"] == {"payment"}
 
 
 def transfer_message(**changes: Any) -> wallet_pb2.Transfer:

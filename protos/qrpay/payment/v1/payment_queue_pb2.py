@@ -29,21 +29,27 @@ from qrpay.type.v1 import money_pb2 as qrpay_dot_type_dot_v1_dot_money__pb2
 from qrpay.type.v1 import transfer_kind_pb2 as qrpay_dot_type_dot_v1_dot_transfer__kind__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$qrpay/payment/v1/payment_queue.proto\x12\x10qrpay.payment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eqrpay/payment/v1/payment.proto\x1a qrpay/type/v1/failure_code.proto\x1a\x19qrpay/type/v1/money.proto\x1a!qrpay/type/v1/transfer_kind.proto\"L\n\tTaskBatch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12-\n\x05tasks\x18\x02 \x03(\x0b\x32\x1e.qrpay.payment.v1.TransferTask\"\xfc\x01\n\x0cTransferTask\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x65\x62it_wallet_id\x18\x02 \x01(\t\x12\x18\n\x10\x63redit_wallet_id\x18\x03 \x01(\t\x12#\n\x05money\x18\x04 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12)\n\x04kind\x18\x05 \x01(\x0e\x32\x1b.qrpay.type.v1.TransferKind\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x0bResultBatch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x31\n\x07results\x18\x02 \x03(\x0b\x32 .qrpay.payment.v1.TransferResult\"\xdb\x01\n\x0eTransferResult\x12,\n\x04task\x18\x01 \x01(\x0b\x32\x1e.qrpay.payment.v1.TransferTask\x12\x30\n\x0c\x66\x61ilure_code\x18\x02 \x01(\x0e\x32\x1a.qrpay.type.v1.FailureCode\x12\x1a\n\x12\x64\x65\x62it_entry_number\x18\x03 \x01(\x03\x12\x1b\n\x13\x63redit_entry_number\x18\x04 \x01(\x03\x12\x30\n\x0c\x65xecute_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\nEventBatch\x12\x14\n\x0c\x66irst_number\x18\x01 \x01(\x03\x12\x13\n\x0blast_number\x18\x02 \x01(\x03\x12.\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x1e.qrpay.payment.v1.PaymentEventb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$qrpay/payment/v1/payment_queue.proto\x12\x10qrpay.payment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eqrpay/payment/v1/payment.proto\x1a qrpay/type/v1/failure_code.proto\x1a\x19qrpay/type/v1/money.proto\x1a!qrpay/type/v1/transfer_kind.proto\"L\n\tTaskBatch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12-\n\x05tasks\x18\x02 \x03(\x0b\x32\x1e.qrpay.payment.v1.TransferTask\"\xfc\x01\n\x0cTransferTask\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x65\x62it_wallet_id\x18\x02 \x01(\t\x12\x18\n\x10\x63redit_wallet_id\x18\x03 \x01(\t\x12#\n\x05money\x18\x04 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12)\n\x04kind\x18\x05 \x01(\x0e\x32\x1b.qrpay.type.v1.TransferKind\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd8\x01\n\tRetryTask\x12,\n\x04task\x18\x01 \x01(\x0b\x32\x1e.qrpay.payment.v1.TransferTask\x12\x1a\n\x12\x64\x65lay_milliseconds\x18\x02 \x01(\x03\x12\x12\n\nlast_error\x18\x03 \x01(\t\x12\x36\n\x12\x66irst_failure_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_failure_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa9\x02\n\nDeadLetter\x12\n\n\x02id\x18\x01 \x01(\t\x12\x32\n\x06reason\x18\x02 \x01(\x0e\x32\".qrpay.payment.v1.DeadLetterReason\x12\x12\n\npayment_id\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0f\n\x07payload\x18\x05 \x01(\x0c\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x05\x12\x36\n\x12\x66irst_failure_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_failure_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\t \x01(\t\x12\x10\n\x08\x63onsumer\x18\n \x01(\t\"R\n\x0bResultBatch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x31\n\x07results\x18\x02 \x03(\x0b\x32 .qrpay.payment.v1.TransferResult\"\xdb\x01\n\x0eTransferResult\x12,\n\x04task\x18\x01 \x01(\x0b\x32\x1e.qrpay.payment.v1.TransferTask\x12\x30\n\x0c\x66\x61ilure_code\x18\x02 \x01(\x0e\x32\x1a.qrpay.type.v1.FailureCode\x12\x1a\n\x12\x64\x65\x62it_entry_number\x18\x03 \x01(\x03\x12\x1b\n\x13\x63redit_entry_number\x18\x04 \x01(\x03\x12\x30\n\x0c\x65xecute_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\nEventBatch\x12\x14\n\x0c\x66irst_number\x18\x01 \x01(\x03\x12\x13\n\x0blast_number\x18\x02 \x01(\x03\x12.\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x1e.qrpay.payment.v1.PaymentEvent*\xba\x01\n\x10\x44\x65\x61\x64LetterReason\x12\"\n\x1e\x44\x45\x41\x44_LETTER_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x44\x45\x41\x44_LETTER_REASON_MALFORMED\x10\x01\x12 \n\x1c\x44\x45\x41\x44_LETTER_REASON_EXHAUSTED\x10\x02\x12\x1e\n\x1a\x44\x45\x41\x44_LETTER_REASON_OVERDUE\x10\x03\x12\x1e\n\x1a\x44\x45\x41\x44_LETTER_REASON_REFUSED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'qrpay.payment.v1.payment_queue_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_DEADLETTERREASON']._serialized_start=1483
+  _globals['_DEADLETTERREASON']._serialized_end=1669
   _globals['_TASKBATCH']._serialized_start=219
   _globals['_TASKBATCH']._serialized_end=295
   _globals['_TRANSFERTASK']._serialized_start=298
   _globals['_TRANSFERTASK']._serialized_end=550
-  _globals['_RESULTBATCH']._serialized_start=552
-  _globals['_RESULTBATCH']._serialized_end=634
-  _globals['_TRANSFERRESULT']._serialized_start=637
-  _globals['_TRANSFERRESULT']._serialized_end=856
-  _globals['_EVENTBATCH']._serialized_start=858
-  _globals['_EVENTBATCH']._serialized_end=961
+  _globals['_RETRYTASK']._serialized_start=553
+  _globals['_RETRYTASK']._serialized_end=769
+  _globals['_DEADLETTER']._serialized_start=772
+  _globals['_DEADLETTER']._serialized_end=1069
+  _globals['_RESULTBATCH']._serialized_start=1071
+  _globals['_RESULTBATCH']._serialized_end=1153
+  _globals['_TRANSFERRESULT']._serialized_start=1156
+  _globals['_TRANSFERRESULT']._serialized_end=1375
+  _globals['_EVENTBATCH']._serialized_start=1377
+  _globals['_EVENTBATCH']._serialized_end=1480
 # @@protoc_insertion_point(module_scope)

@@ -6,12 +6,26 @@ from qrpay.type.v1 import failure_code_pb2 as _failure_code_pb2
 from qrpay.type.v1 import money_pb2 as _money_pb2
 from qrpay.type.v1 import transfer_kind_pb2 as _transfer_kind_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class DeadLetterReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEAD_LETTER_REASON_UNSPECIFIED: _ClassVar[DeadLetterReason]
+    DEAD_LETTER_REASON_MALFORMED: _ClassVar[DeadLetterReason]
+    DEAD_LETTER_REASON_EXHAUSTED: _ClassVar[DeadLetterReason]
+    DEAD_LETTER_REASON_OVERDUE: _ClassVar[DeadLetterReason]
+    DEAD_LETTER_REASON_REFUSED: _ClassVar[DeadLetterReason]
+DEAD_LETTER_REASON_UNSPECIFIED: DeadLetterReason
+DEAD_LETTER_REASON_MALFORMED: DeadLetterReason
+DEAD_LETTER_REASON_EXHAUSTED: DeadLetterReason
+DEAD_LETTER_REASON_OVERDUE: DeadLetterReason
+DEAD_LETTER_REASON_REFUSED: DeadLetterReason
 
 class TaskBatch(_message.Message):
     __slots__ = ("batch_id", "tasks")
@@ -40,6 +54,44 @@ class TransferTask(_message.Message):
     attempt: int
     accept_time: _timestamp_pb2.Timestamp
     def __init__(self, payment_id: _Optional[str] = ..., debit_wallet_id: _Optional[str] = ..., credit_wallet_id: _Optional[str] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., kind: _Optional[_Union[_transfer_kind_pb2.TransferKind, str]] = ..., traceparent: _Optional[str] = ..., attempt: _Optional[int] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RetryTask(_message.Message):
+    __slots__ = ("task", "delay_milliseconds", "last_error", "first_failure_time", "last_failure_time")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    DELAY_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FAILURE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_FAILURE_TIME_FIELD_NUMBER: _ClassVar[int]
+    task: TransferTask
+    delay_milliseconds: int
+    last_error: str
+    first_failure_time: _timestamp_pb2.Timestamp
+    last_failure_time: _timestamp_pb2.Timestamp
+    def __init__(self, task: _Optional[_Union[TransferTask, _Mapping]] = ..., delay_milliseconds: _Optional[int] = ..., last_error: _Optional[str] = ..., first_failure_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_failure_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DeadLetter(_message.Message):
+    __slots__ = ("id", "reason", "payment_id", "subject", "payload", "attempts", "first_failure_time", "last_failure_time", "last_error", "consumer")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FAILURE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_FAILURE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    CONSUMER_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    reason: DeadLetterReason
+    payment_id: str
+    subject: str
+    payload: bytes
+    attempts: int
+    first_failure_time: _timestamp_pb2.Timestamp
+    last_failure_time: _timestamp_pb2.Timestamp
+    last_error: str
+    consumer: str
+    def __init__(self, id: _Optional[str] = ..., reason: _Optional[_Union[DeadLetterReason, str]] = ..., payment_id: _Optional[str] = ..., subject: _Optional[str] = ..., payload: _Optional[bytes] = ..., attempts: _Optional[int] = ..., first_failure_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_failure_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_error: _Optional[str] = ..., consumer: _Optional[str] = ...) -> None: ...
 
 class ResultBatch(_message.Message):
     __slots__ = ("batch_id", "results")

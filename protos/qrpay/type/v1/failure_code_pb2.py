@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n qrpay/type/v1/failure_code.proto\x12\rqrpay.type.v1*\xd1\x01\n\x0b\x46\x61ilureCode\x12\x1c\n\x18\x46\x41ILURE_CODE_UNSPECIFIED\x10\x00\x12#\n\x1f\x46\x41ILURE_CODE_INSUFFICIENT_FUNDS\x10\x01\x12\x1e\n\x1a\x46\x41ILURE_CODE_WALLET_CLOSED\x10\x02\x12\x1e\n\x1a\x46\x41ILURE_CODE_WALLET_FROZEN\x10\x03\x12\x1f\n\x1b\x46\x41ILURE_CODE_LIMIT_EXCEEDED\x10\x04\x12\x1e\n\x1a\x46\x41ILURE_CODE_BANK_REJECTED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n qrpay/type/v1/failure_code.proto\x12\rqrpay.type.v1*\xed\x01\n\x0b\x46\x61ilureCode\x12\x1c\n\x18\x46\x41ILURE_CODE_UNSPECIFIED\x10\x00\x12#\n\x1f\x46\x41ILURE_CODE_INSUFFICIENT_FUNDS\x10\x01\x12\x1e\n\x1a\x46\x41ILURE_CODE_WALLET_CLOSED\x10\x02\x12\x1e\n\x1a\x46\x41ILURE_CODE_WALLET_FROZEN\x10\x03\x12\x1f\n\x1b\x46\x41ILURE_CODE_LIMIT_EXCEEDED\x10\x04\x12\x1e\n\x1a\x46\x41ILURE_CODE_BANK_REJECTED\x10\x05\x12\x1a\n\x16\x46\x41ILURE_CODE_CANCELLED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'qrpay.type.v1.failure_code_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FAILURECODE']._serialized_start=52
-  _globals['_FAILURECODE']._serialized_end=261
+  _globals['_FAILURECODE']._serialized_end=289
 # @@protoc_insertion_point(module_scope)

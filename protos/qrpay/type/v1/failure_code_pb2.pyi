@@ -12,9 +12,11 @@ class FailureCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAILURE_CODE_WALLET_FROZEN: _ClassVar[FailureCode]
     FAILURE_CODE_LIMIT_EXCEEDED: _ClassVar[FailureCode]
     FAILURE_CODE_BANK_REJECTED: _ClassVar[FailureCode]
+    FAILURE_CODE_CANCELLED: _ClassVar[FailureCode]
 FAILURE_CODE_UNSPECIFIED: FailureCode
 FAILURE_CODE_INSUFFICIENT_FUNDS: FailureCode
 FAILURE_CODE_WALLET_CLOSED: FailureCode
 FAILURE_CODE_WALLET_FROZEN: FailureCode
 FAILURE_CODE_LIMIT_EXCEEDED: FailureCode
 FAILURE_CODE_BANK_REJECTED: FailureCode
+FAILURE_CODE_CANCELLED: FailureCode

@@ -297,3 +297,35 @@ class ExecuteTransferResult(_message.Message):
     outcome: TransferOutcome
     error: _item_error_pb2.ItemError
     def __init__(self, outcome: _Optional[_Union[TransferOutcome, _Mapping]] = ..., error: _Optional[_Union[_item_error_pb2.ItemError, _Mapping]] = ...) -> None: ...
+
+class CancelTransfersRequest(_message.Message):
+    __slots__ = ("transfers",)
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
+    transfers: _containers.RepeatedCompositeFieldContainer[Transfer]
+    def __init__(self, transfers: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ...) -> None: ...
+
+class CancelTransfersResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[ExecuteTransferResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[ExecuteTransferResult, _Mapping]]] = ...) -> None: ...
+
+class BatchGetTransfersRequest(_message.Message):
+    __slots__ = ("payment_ids",)
+    PAYMENT_IDS_FIELD_NUMBER: _ClassVar[int]
+    payment_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, payment_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class BatchGetTransfersResponse(_message.Message):
+    __slots__ = ("transfers",)
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
+    transfers: _containers.RepeatedCompositeFieldContainer[ExecutedTransfer]
+    def __init__(self, transfers: _Optional[_Iterable[_Union[ExecutedTransfer, _Mapping]]] = ...) -> None: ...
+
+class ExecutedTransfer(_message.Message):
+    __slots__ = ("transfer", "outcome")
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    transfer: Transfer
+    outcome: TransferOutcome
+    def __init__(self, transfer: _Optional[_Union[Transfer, _Mapping]] = ..., outcome: _Optional[_Union[TransferOutcome, _Mapping]] = ...) -> None: ...

@@ -90,6 +90,16 @@ class WalletServiceStub:
                 request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ExecuteTransfersRequest.SerializeToString,
                 response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ExecuteTransfersResponse.FromString,
                 _registered_method=True)
+        self.CancelTransfers = channel.unary_unary(
+                '/qrpay.wallet.v1.WalletService/CancelTransfers',
+                request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.CancelTransfersRequest.SerializeToString,
+                response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.CancelTransfersResponse.FromString,
+                _registered_method=True)
+        self.BatchGetTransfers = channel.unary_unary(
+                '/qrpay.wallet.v1.WalletService/BatchGetTransfers',
+                request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersRequest.SerializeToString,
+                response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersResponse.FromString,
+                _registered_method=True)
 
 
 class WalletServiceServicer:
@@ -188,9 +198,29 @@ class WalletServiceServicer:
         is executed at most once for a payment_id, and a repeat returns the stored outcome.
         Business refusals (FailureCode) are outcomes, stored for ever; they are not errors.
         Item errors: INTERNAL TRANSFER_NOT_EXECUTED (the database refused this one item; nothing of it
-        was stored), INVALID_ARGUMENT (malformed item), NOT_FOUND WALLET_NOT_FOUND, ALREADY_EXISTS
+        was stored), ABORTED WALLET_BUSY (somebody holds one of its wallets for too long; nothing of it was stored),
+        INVALID_ARGUMENT (malformed item), NOT_FOUND WALLET_NOT_FOUND, ALREADY_EXISTS
         PAYMENT_ID_REUSED (executed before with other wallets, another amount or kind).
         Errors: INVALID_ARGUMENT (number of items), UNAVAILABLE (the outcome of the whole batch is unknown until it is repeated).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelTransfers(self, request, context):
+        """Ends transfers without moving money: FAILURE_CODE_CANCELLED is stored as the outcome of each, for ever, unless it has
+        one. A transfer that was executed before is answered with that outcome and stays as it is. Answers
+        every item for itself, in request order; at most 256 items. Safe to repeat.
+        Item errors: as ExecuteTransfers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetTransfers(self, request, context):
+        """Reads what became of transfers, by payment, leaving out payments without an outcome; at most 512.
+        Safe to repeat.
+        Errors: INVALID_ARGUMENT (number of ids).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -253,6 +283,16 @@ def add_WalletServiceServicer_to_server(servicer, server):
                     servicer.ExecuteTransfers,
                     request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ExecuteTransfersRequest.FromString,
                     response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ExecuteTransfersResponse.SerializeToString,
+            ),
+            'CancelTransfers': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelTransfers,
+                    request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.CancelTransfersRequest.FromString,
+                    response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.CancelTransfersResponse.SerializeToString,
+            ),
+            'BatchGetTransfers': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetTransfers,
+                    request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersRequest.FromString,
+                    response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -553,6 +593,60 @@ class WalletService:
             '/qrpay.wallet.v1.WalletService/ExecuteTransfers',
             qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ExecuteTransfersRequest.SerializeToString,
             qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ExecuteTransfersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelTransfers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.wallet.v1.WalletService/CancelTransfers',
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.CancelTransfersRequest.SerializeToString,
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.CancelTransfersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetTransfers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.wallet.v1.WalletService/BatchGetTransfers',
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersRequest.SerializeToString,
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersResponse.FromString,
             options,
             channel_credentials,
             insecure,

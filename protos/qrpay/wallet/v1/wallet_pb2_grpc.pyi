@@ -68,9 +68,21 @@ class WalletServiceStub:
     is executed at most once for a payment_id, and a repeat returns the stored outcome.
     Business refusals (FailureCode) are outcomes, stored for ever; they are not errors.
     Item errors: INTERNAL TRANSFER_NOT_EXECUTED (the database refused this one item; nothing of it
-    was stored), INVALID_ARGUMENT (malformed item), NOT_FOUND WALLET_NOT_FOUND, ALREADY_EXISTS
+    was stored), ABORTED WALLET_BUSY (somebody holds one of its wallets for too long; nothing of it was stored),
+    INVALID_ARGUMENT (malformed item), NOT_FOUND WALLET_NOT_FOUND, ALREADY_EXISTS
     PAYMENT_ID_REUSED (executed before with other wallets, another amount or kind).
     Errors: INVALID_ARGUMENT (number of items), UNAVAILABLE (the outcome of the whole batch is unknown until it is repeated).
+    """
+    CancelTransfers: _aio.UnaryUnaryMultiCallable[_wallet_pb2.CancelTransfersRequest, _wallet_pb2.CancelTransfersResponse]
+    """Ends transfers without moving money: FAILURE_CODE_CANCELLED is stored as the outcome of each, for ever, unless it has
+    one. A transfer that was executed before is answered with that outcome and stays as it is. Answers
+    every item for itself, in request order; at most 256 items. Safe to repeat.
+    Item errors: as ExecuteTransfers.
+    """
+    BatchGetTransfers: _aio.UnaryUnaryMultiCallable[_wallet_pb2.BatchGetTransfersRequest, _wallet_pb2.BatchGetTransfersResponse]
+    """Reads what became of transfers, by payment, leaving out payments without an outcome; at most 512.
+    Safe to repeat.
+    Errors: INVALID_ARGUMENT (number of ids).
     """
 
 class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -193,9 +205,33 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         is executed at most once for a payment_id, and a repeat returns the stored outcome.
         Business refusals (FailureCode) are outcomes, stored for ever; they are not errors.
         Item errors: INTERNAL TRANSFER_NOT_EXECUTED (the database refused this one item; nothing of it
-        was stored), INVALID_ARGUMENT (malformed item), NOT_FOUND WALLET_NOT_FOUND, ALREADY_EXISTS
+        was stored), ABORTED WALLET_BUSY (somebody holds one of its wallets for too long; nothing of it was stored),
+        INVALID_ARGUMENT (malformed item), NOT_FOUND WALLET_NOT_FOUND, ALREADY_EXISTS
         PAYMENT_ID_REUSED (executed before with other wallets, another amount or kind).
         Errors: INVALID_ARGUMENT (number of items), UNAVAILABLE (the outcome of the whole batch is unknown until it is repeated).
+        """
+
+    @_abc_1.abstractmethod
+    def CancelTransfers(
+        self,
+        request: _wallet_pb2.CancelTransfersRequest,
+        context: _aio.ServicerContext[_wallet_pb2.CancelTransfersRequest, _abc.Awaitable[_wallet_pb2.CancelTransfersResponse]],
+    ) -> _abc.Awaitable[_wallet_pb2.CancelTransfersResponse]:
+        """Ends transfers without moving money: FAILURE_CODE_CANCELLED is stored as the outcome of each, for ever, unless it has
+        one. A transfer that was executed before is answered with that outcome and stays as it is. Answers
+        every item for itself, in request order; at most 256 items. Safe to repeat.
+        Item errors: as ExecuteTransfers.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetTransfers(
+        self,
+        request: _wallet_pb2.BatchGetTransfersRequest,
+        context: _aio.ServicerContext[_wallet_pb2.BatchGetTransfersRequest, _abc.Awaitable[_wallet_pb2.BatchGetTransfersResponse]],
+    ) -> _abc.Awaitable[_wallet_pb2.BatchGetTransfersResponse]:
+        """Reads what became of transfers, by payment, leaving out payments without an outcome; at most 512.
+        Safe to repeat.
+        Errors: INVALID_ARGUMENT (number of ids).
         """
 
 def add_WalletServiceServicer_to_server(servicer: WalletServiceServicer, server: _aio.Server) -> None: ...
