@@ -9,20 +9,20 @@ transaction stays.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from chassis.errors import OutcomeUnknown, Unavailable
 from chassis.logs import get_logger
 from chassis.settings import Secret
+from chassis.watchdog import Watchdog, WatchedConnection
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
@@ -68,17 +68,18 @@ class Database:
 
         Raises ``Unavailable`` like ``transaction``. May be cancelled.
         """
+        loop = asyncio.get_running_loop()
+        no_more_at = loop.time() + self._seconds_max
         for attempt in range(1, 3):
             try:
                 async with self._reader.connect() as connection:
-                    with _Watchdog(connection, self._seconds_max) as watchdog:
-                        await watchdog.arm()
-                        return await work(connection)
+                    return await work(connection)
             except (exc.DBAPIError, exc.TimeoutError, psycopg.Error, OSError) as error:
                 # The first try may meet a connection that died while it lay in the pool.
                 if not is_away(error):
                     raise
-                if attempt > 1 or isinstance(error, exc.TimeoutError):
+                late = loop.time() >= no_more_at
+                if attempt > 1 or late or isinstance(error, exc.TimeoutError):
                     raise Unavailable from error
         raise AssertionError("unreachable")
 
@@ -100,12 +101,15 @@ class Database:
             task.exception()
 
     async def _attempts(self, work: Work[Result]) -> Result:
+        loop = asyncio.get_running_loop()
+        # A server that let the watchdog bite is not asked again: the pool is for who comes next.
+        no_more_at = loop.time() + self._seconds_max
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             try:
                 return await self._attempt(work)
             except (exc.DBAPIError, exc.TimeoutError, psycopg.Error, OSError) as error:
                 again = sqlstate(error) in _RETRIED_STATES or _is_disconnected(error)
-                if again and attempt < _ATTEMPTS_MAX:
+                if again and attempt < _ATTEMPTS_MAX and loop.time() < no_more_at:
                     await asyncio.sleep(random.uniform(0.005, 0.02) * attempt)  # noqa: S311
                     continue
                 if again or is_away(error):
@@ -115,52 +119,36 @@ class Database:
         raise AssertionError("unreachable")
 
     async def _attempt(self, work: Work[Result]) -> Result:
-        async with self._engine.connect() as connection:
-            with _Watchdog(connection, self._seconds_max) as watchdog:
-                await watchdog.arm()
-                result = await work(connection)
-                try:
-                    await connection.commit()
-                except (exc.DBAPIError, psycopg.Error, OSError) as error:
-                    if sqlstate(error) in _RETRIED_STATES or isinstance(error, exc.IntegrityError):
-                        raise  # refused by the server: surely not committed
-                    _LOG.warning("commit interrupted", sqlstate=sqlstate(error))
-                    raise OutcomeUnknown from error
-                return result
+        connection = await self._engine.connect()
+        try:
+            result = await work(connection)
+            await _commit(connection)
+            return result
+        finally:
+            # What is known by now stays so, whatever becomes of the rollback.
+            with suppress(exc.DBAPIError, psycopg.Error, OSError):
+                await connection.close()
 
 
-class _Watchdog:
-    """Shuts a connection's socket when its transaction takes too long.
-
-    The last resort against a server that is there but does not answer (a half-open connection):
-    cancelling psycopg would ask that same server to cancel, and wait for its answer without a
-    limit.
-    """
-
-    def __init__(self, connection: AsyncConnection, seconds: float) -> None:
-        self._connection = connection
-        self._seconds = seconds
-        self._timer: asyncio.TimerHandle | None = None
-
-    def __enter__(self) -> _Watchdog:
-        return self
-
-    async def arm(self) -> None:
-        raw = await self._connection.get_raw_connection()
-        driver: psycopg.AsyncConnection[Any] = raw.driver_connection  # type: ignore[assignment]
-        self._timer = asyncio.get_running_loop().call_later(
-            self._seconds, _shut, driver.pgconn.socket
-        )
-
-    def __exit__(self, *_: object) -> None:
-        if self._timer:
-            self._timer.cancel()
-
-
-def _shut(descriptor: int) -> None:
-    _LOG.warning("connection shut by the watchdog")
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as duplicate:
-        duplicate.shutdown(socket.SHUT_RDWR)
+async def _commit(connection: AsyncConnection) -> None:
+    raw = await connection.get_raw_connection()
+    driver = raw.driver_connection
+    assert isinstance(driver, WatchedConnection)
+    if driver.info.transaction_status is TransactionStatus.INERROR:
+        # PostgreSQL answers this COMMIT with a rollback, and psycopg does not mind.
+        raise RuntimeError("work hid a failed statement: its transaction cannot be committed")
+    driver.warned = False
+    try:
+        await connection.commit()
+    except (exc.DBAPIError, psycopg.Error, OSError) as error:
+        if sqlstate(error) in _RETRIED_STATES or isinstance(error, exc.IntegrityError):
+            raise  # refused by the server: surely not committed
+        _LOG.warning("commit interrupted", sqlstate=sqlstate(error))
+        raise OutcomeUnknown from error
+    if driver.warned:
+        # Committed here, but the wait for the standby was cancelled: a failover may still lose it.
+        _LOG.warning("commit perhaps not replicated")
+        raise OutcomeUnknown
 
 
 @asynccontextmanager
@@ -172,8 +160,10 @@ async def open_database(
     statement_seconds_max: float = 5.0,
     lock_seconds_max: float = 2.0,
     transaction_seconds_max: float = 8.0,
+    connect_seconds_max: int = 3,
 ) -> AsyncIterator[Database]:
     """A pool for ``url`` (``postgresql://...``); connects when used, and again after outages."""
+    watchdog = Watchdog(transaction_seconds_max)
     engine = create_async_engine(
         _driver_url(url),
         pool_size=pool_size,
@@ -181,10 +171,11 @@ async def open_database(
         # Errors are logged; names and amounts are nobody's business there.
         hide_parameters=True,
         # Waiting for a connection is part of a call's few seconds: past this, say unavailable.
-        pool_timeout=3,
+        pool_timeout=connect_seconds_max,
         pool_use_lifo=True,
         connect_args={
-            "connect_timeout": 3,
+            "async_creator_fn": watchdog.connect,
+            "connect_timeout": connect_seconds_max,
             "application_name": application_name,
             "options": (
                 f"-c statement_timeout={int(statement_seconds_max * 1000)}"
@@ -197,6 +188,7 @@ async def open_database(
             "tcp_user_timeout": 10_000,
         },
     )
+    watchdog.guard(engine)
     database = Database(engine, transaction_seconds_max=transaction_seconds_max)
     try:
         yield database

@@ -3,68 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database import Database, constraint_name, open_database, sqlstate
 from chassis.errors import OutcomeUnknown, Unavailable
-
-Work = Callable[[AsyncConnection], Awaitable[Any]]
-
-
-class Administrator:
-    """Sets the scene as the superuser, and reads what is committed."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    async def rows(self, statement: str) -> list[TupleRow]:
-        """The rows of a statement, committed."""
-        async with await psycopg.AsyncConnection.connect(self.url) as connection:
-            cursor = await connection.execute(statement.encode())
-            return await cursor.fetchall() if cursor.description else []
-
-    async def until(self, statement: str) -> None:
-        """Ask again until the statement has a row."""
-        async with asyncio.timeout(20):
-            while not await self.rows(statement):
-                pass
-
-
-@pytest.fixture
-async def scene(database_for: Callable[[str], Awaitable[Any]]) -> Any:
-    """A database with a table of numbered counters, and slow or failing COMMITs on demand."""
-    database = await database_for("ledger")
-    await Administrator(database.admin_url).rows("""
-        CREATE TABLE counters (
-            id int PRIMARY KEY,
-            value int NOT NULL CONSTRAINT ck_counters_value CHECK (value >= 0)
-        );
-        INSERT INTO counters SELECT id, 0 FROM generate_series(1, 3) AS id;
-        GRANT SELECT, INSERT, UPDATE ON counters TO ledger_svc;
-        CREATE FUNCTION wait_in_commit() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END
-        $$;
-        CREATE CONSTRAINT TRIGGER wait_in_commit AFTER UPDATE ON counters
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id = 3)
-        EXECUTE FUNCTION wait_in_commit();
-    """)
-    return database
-
-
-@pytest.fixture
-def administrator(scene: Any) -> Administrator:
-    """The superuser of the same database."""
-    return Administrator(scene.admin_url)
+from tests.integration.chassis.counters import Administrator, Work, add, value_of
 
 
 @pytest.fixture
@@ -72,25 +22,6 @@ async def database(scene: Any) -> AsyncIterator[Database]:
     """The same, as a process uses it: two connections."""
     async with open_database(scene.url, application_name="test", pool_size=2) as database:
         yield database
-
-
-def add(amount: int, *, counter: int = 1) -> Work:
-    """Work that changes one counter."""
-
-    async def work(connection: AsyncConnection) -> int:
-        result = await connection.execute(
-            text("UPDATE counters SET value = value + :amount WHERE id = :id RETURNING value"),
-            {"amount": amount, "id": counter},
-        )
-        return int(result.scalar_one())
-
-    return work
-
-
-async def value_of(administrator: Administrator, counter: int = 1) -> int:
-    """What is committed."""
-    values: dict[Any, Any] = dict(await administrator.rows("SELECT id, value FROM counters"))
-    return int(values[counter])
 
 
 async def test_work_is_committed(database: Database, administrator: Administrator) -> None:
@@ -326,52 +257,6 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
             assert "secret" not in str(caught.value)
         with pytest.raises(Unavailable):
             await database.ping()
-
-
-@asynccontextmanager
-async def black_hole(url: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """A way to the server that swallows everything once the event is set, and stays open."""
-    parts, swallow = urlsplit(url), asyncio.Event()
-    writers: list[asyncio.StreamWriter] = []
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            if not swallow.is_set():
-                writer.write(data)
-        writer.close()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(parts.hostname, parts.port)
-        writers.extend([writer, there_writer])
-        await asyncio.gather(pump(reader, there_writer), pump(there_reader, writer))
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    netloc = f"{parts.username}:{parts.password}@127.0.0.1:{port}"
-    async with server:
-        yield urlunsplit(parts._replace(netloc=netloc)), swallow
-        for writer in writers:
-            writer.close()
-
-
-async def test_a_server_that_does_not_answer_is_left(scene: Any) -> None:
-    """A half-open connection, where even asking to cancel would wait for ever: the watchdog ends
-    it, in transactions and in reads."""
-    async with (
-        black_hole(scene.url) as (url, swallow),
-        open_database(url, application_name="test", transaction_seconds_max=0.5) as database,
-    ):
-        await database.ping()
-
-        async def work(connection: AsyncConnection) -> None:
-            swallow.set()
-            await connection.execute(text("SELECT 1"))
-
-        for use in (database.transaction, database.read):
-            swallow.clear()
-            with pytest.raises(Unavailable):
-                async with asyncio.timeout(30):
-                    await use(work)
 
 
 async def test_a_read_may_be_cancelled(database: Database, administrator: Administrator) -> None:
