@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 Direction = Literal["requests", "answers"]
 Predicate = Callable[[bytes], bool]
@@ -85,6 +86,20 @@ class FaultyProxy:
         proxy = cls(target_host, target_port)
         proxy._listener = await asyncio.start_server(proxy._accept, "127.0.0.1", 0)
         return proxy
+
+    @classmethod
+    async def in_front_of(cls, url: str) -> FaultyProxy:
+        """A proxy in front of the server of a URL."""
+        parts = urlsplit(url)
+        assert parts.hostname
+        assert parts.port
+        return await cls.start(parts.hostname, parts.port)
+
+    def url(self, url: str) -> str:
+        """The same URL, by way of the proxy."""
+        parts = urlsplit(url)
+        user, at, _ = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{user}{at}127.0.0.1:{self.port}"))
 
     @property
     def port(self) -> int:

@@ -7,7 +7,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -33,8 +32,7 @@ _SILENCES: dict[str, Fault] = {
 @pytest.fixture
 async def proxy(scene: Any) -> AsyncIterator[FaultyProxy]:
     """The network between the database and us."""
-    parts = urlsplit(scene.url)
-    proxy = await FaultyProxy.start(parts.hostname or "", parts.port or 0)
+    proxy = await FaultyProxy.in_front_of(scene.url)
     yield proxy
     await proxy.close()
 
@@ -43,11 +41,9 @@ async def proxy(scene: Any) -> AsyncIterator[FaultyProxy]:
 async def database(scene: Any, proxy: FaultyProxy) -> AsyncIterator[Database]:
     """One connection, and little patience: a slot that leaks is seen at once. Closing it, at the
     end of every test, has a limit as well."""
-    parts = urlsplit(scene.url)
-    url = scene.url.replace(f":{parts.port}/", f":{proxy.port}/")
     async with asyncio.timeout(60):
         async with open_database(
-            url,
+            proxy.url(scene.url),
             application_name="test",
             pool_size=1,
             transaction_seconds_max=0.5,
