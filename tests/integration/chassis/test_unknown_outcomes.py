@@ -175,7 +175,7 @@ async def test_silence_during_a_statement_is_unavailable(
         async with asyncio.timeout(20):
             await database.transaction(work)
     assert type(caught.value) is Unavailable
-    assert work.tries == 1
+    assert (work.tries, proxy.accepted) == (1, 1)
     await is_usable(database, proxy, administrator)
     assert await value_of(administrator) == 0
 
@@ -190,7 +190,7 @@ async def test_silence_during_a_read_is_unavailable(
     with pytest.raises(Unavailable):
         async with asyncio.timeout(20):
             await database.read(work)
-    assert work.tries == 1
+    assert (work.tries, proxy.accepted) == (1, 1)
     await is_usable(database, proxy, administrator)
 
 
