@@ -1,6 +1,7 @@
 """The queue: streams and consumers declared, publishes acknowledged, messages handled.
 
     connection   a connection that never gives up; ``publish`` with an awaited acknowledgement
+    session      one uninterrupted stretch of it
     specs        what streams and consumers must look like
     puller       one pull at a time, watched
     message      one delivery: ack, nak, term, in progress
@@ -14,7 +15,7 @@ nats-py serves as the plain NATS client; what it offers for JetStream is not use
 
 from __future__ import annotations
 
-from chassis.jetstream.connection import JetStream, PublishAck, connect
+from chassis.jetstream.connection import JetStream, PublishAck, StoredMessage, connect
 from chassis.jetstream.consumer import Consumer
 from chassis.jetstream.message import Message
 from chassis.jetstream.specs import ConsumerSpec, StreamSpec
@@ -25,6 +26,7 @@ __all__ = [
     "JetStream",
     "Message",
     "PublishAck",
+    "StoredMessage",
     "StreamSpec",
     "connect",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from base64 import b64decode
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ import nats.errors
 from nats.aio.client import Client
 
 from chassis.errors import OutcomeUnknown, Unavailable
+from chassis.jetstream.session import Session
 from chassis.jetstream.specs import ConsumerSpec, StreamSpec, differs
 from chassis.logs import get_logger
 from chassis.settings import Secret
@@ -64,44 +66,13 @@ class PublishAck:
     duplicate: bool
 
 
-class Session:
-    """One uninterrupted connection. What was learned over it is in doubt once it is lost."""
+@dataclass(frozen=True)
+class StoredMessage:
+    """A message as a stream keeps it; ``time`` is when it was stored, RFC 3339."""
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.lost = False
-        self._when_lost: list[Callable[[], None]] = []
-        self._limits: set[asyncio.Timeout] = set()
-
-    def when_lost(self, callback: Callable[[], None]) -> None:
-        """Call this when the connection is lost; at once if it is already."""
-        if self.lost:
-            callback()
-        else:
-            self._when_lost.append(callback)
-
-    @asynccontextmanager
-    async def within(self, seconds: float) -> AsyncIterator[None]:
-        """A time limit that also ends with the connection: no reply will come after that.
-
-        Raises TimeoutError.
-        """
-        async with asyncio.timeout(seconds) as limit:
-            self._limits.add(limit)
-            try:
-                yield
-            finally:
-                self._limits.discard(limit)
-
-    def end(self) -> None:
-        """The connection is lost."""
-        self.lost = True
-        now = asyncio.get_running_loop().time()
-        for limit in self._limits:
-            if not limit.expired():
-                limit.reschedule(now)
-        while self._when_lost:
-            self._when_lost.pop()()
+    subject: str
+    data: bytes
+    time: str
 
 
 class JetStream:
@@ -195,6 +166,30 @@ class JetStream:
     async def consumer_info(self, spec: ConsumerSpec) -> dict[str, Any] | None:
         """The server's information about a consumer; None if there is none. Raises Unavailable."""
         return await self._find(f"CONSUMER.INFO.{spec.stream}.{spec.name}")
+
+    async def stored_message(self, stream: str, sequence: int) -> StoredMessage | None:
+        """A message of a stream by its number; None if it, or the stream, is gone. Raises
+        Unavailable."""
+        try:
+            reply = await self._api(f"STREAM.MSG.GET.{stream}", {"seq": sequence})
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        found = reply["message"]
+        return StoredMessage(found["subject"], b64decode(found.get("data", "")), found["time"])
+
+    async def remove_subject(self, stream: str, subject: str) -> int:
+        """Remove what a stream keeps under a subject; answers how many messages. By subject and not
+        by number: after a loss of the store, the number may be another message's. Raises
+        Unavailable."""
+        try:
+            reply = await self._api(f"STREAM.PURGE.{stream}", {"filter": subject})
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return 0
+            raise
+        return int(reply.get("purged", 0))
 
     async def stop_declaring(self) -> None:
         """Leave no task behind."""

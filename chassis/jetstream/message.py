@@ -10,7 +10,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from chassis.errors import OutcomeUnknown, Unavailable
-from chassis.jetstream.connection import Session
+from chassis.jetstream.session import Session
 
 Value = TypeVar("Value")
 

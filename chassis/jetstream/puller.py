@@ -18,8 +18,9 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from chassis.errors import Unavailable
-from chassis.jetstream.connection import JetStream, Session
+from chassis.jetstream.connection import JetStream
 from chassis.jetstream.message import Lease
+from chassis.jetstream.session import Session
 from chassis.jetstream.specs import ConsumerSpec
 from chassis.logs import get_logger
 
