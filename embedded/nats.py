@@ -19,7 +19,13 @@ from embedded.ports import LOOPBACK, find_free_port
 
 ADMINISTRATOR = "admin"
 
-STREAMS = ("PAYMENT_TASKS", "PAYMENT_RETRIES", "PAYMENT_RESULTS", "PAYMENT_DEAD_LETTERS")
+STREAMS = (
+    "PAYMENT_TASKS",
+    "PAYMENT_RETRIES",
+    "PAYMENT_RESULTS",
+    "PAYMENT_DEAD_LETTERS",
+    "ADVISORIES",
+)
 """The streams of the payment queue. Named one by one: a NATS wildcard stands for a whole token
 only."""
 
@@ -58,6 +64,9 @@ def _payment_permissions() -> Permissions:
     for stream in STREAMS:
         publish += [f"$JS.API.STREAM.{verb}.{stream}" for verb in ("CREATE", "UPDATE", "INFO")]
         publish += _consumer_subjects(stream, "*")
+    # The desk reads what the server gave up, and removes letters that were dealt with.
+    publish += [f"$JS.API.STREAM.MSG.GET.{stream}" for stream in STREAMS[:3]]
+    publish.append("$JS.API.STREAM.PURGE.PAYMENT_DEAD_LETTERS")
     return Permissions(publish=tuple(publish), subscribe=("_INBOX_payment.>",))
 
 

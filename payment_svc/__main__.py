@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -17,17 +18,35 @@ from chassis.process import run
 from chassis.server import Background, RpcService, serve
 from chassis.settings import load_settings
 from chassis.telemetry import telemetry
+from payment_svc import desk_rpc, operations
 from payment_svc.acceptance import Acceptance
 from payment_svc.codes import Codes
+from payment_svc.dead_letters import read_letter, read_results, read_retry, read_tasks
+from payment_svc.desk_rpc import DeadLetterServicer
 from payment_svc.executor import TRANSFERS_MAX, Executor
+from payment_svc.filing import Filing, read_advisory
 from payment_svc.parties import Parties
-from payment_svc.queue import EXECUTOR, RESULTS, Publisher, streams
+from payment_svc.queue import (
+    ADVISORIES,
+    EXECUTOR,
+    FILING,
+    RESULTS,
+    RETRIES,
+    Publisher,
+    streams,
+)
 from payment_svc.results import Results
+from payment_svc.retries import Retries, RetryPolicy
 from payment_svc.rpc import ALLOWED_CALLERS, PaymentServicer
 from payment_svc.settings import PaymentSettings
 from payment_svc.sweeper import Sweeper
 from qrpay.barcode.v1 import barcode_pb2_grpc
-from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, payment_queue_pb2
+from qrpay.payment.v1 import (
+    dead_letter_pb2,
+    dead_letter_pb2_grpc,
+    payment_pb2,
+    payment_pb2_grpc,
+)
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
 SERVICE_NAME = "payment"
@@ -84,6 +103,7 @@ async def main() -> None:
             services.append(
                 _api(settings, database, accepting, publisher, wallets, barcodes, clock, ids)
             )
+            services.append(_desk(settings, database, publisher, wallets, clock))
         await serve(
             settings=settings,
             services=services,
@@ -134,6 +154,30 @@ def _api(
     )
 
 
+def _desk(
+    settings: PaymentSettings,
+    database: Database,
+    publisher: Publisher,
+    wallets: wallet_pb2_grpc.WalletServiceStub,
+    clock: Clock,
+) -> RpcService:
+    return RpcService(
+        descriptor=dead_letter_pb2.DESCRIPTOR.services_by_name["DeadLetterService"],
+        register=dead_letter_pb2_grpc.add_DeadLetterServiceServicer_to_server,
+        servicer=DeadLetterServicer(
+            database=database,
+            wallets=wallets,
+            put_back=publisher.put_back,
+            publish_results=publisher.publish_results,
+            remove=publisher.remove_dead_letter,
+            clock=clock,
+            call_seconds_max=settings.call_seconds_max,
+            sweep_after_seconds=settings.sweep_after_seconds,
+        ),
+        allowed_callers=desk_rpc.ALLOWED_CALLERS,
+    )
+
+
 def _background(
     settings: PaymentSettings,
     database: Database,
@@ -142,30 +186,29 @@ def _background(
     wallets: wallet_pb2_grpc.WalletServiceStub,
     clock: Clock,
 ) -> list[Background]:
+    filing = Filing(
+        database=database,
+        stored_message=jetstream.stored_message,
+        publish_dead_letter=publisher.publish_dead_letter,
+        clock=clock,
+    )
     found = []
     if "executor" in settings.payment_roles:
         executor = Executor(
             wallets=wallets,
             publish_results=publisher.publish_results,
+            retries=_retries(settings, database, publisher, clock),
             execute_seconds_max=settings.execute_seconds_max,
         )
-        executing = Consumer(
-            jetstream,
-            EXECUTOR,
-            decode=payment_queue_pb2.TaskBatch.FromString,
-            handle=executor.handle,
-            weight=lambda batch: len(batch.tasks),
-            weight_max=TRANSFERS_MAX,
-            concurrency=settings.executor_batches_max,
-        )
-        found.append(Background("executor", executing.run))
+        found += _executing(settings, jetstream, executor, filing)
     if "results" in settings.payment_roles:
         results = Results(database=database, tell=publisher.tell, clock=clock)
         applying = Consumer(
             jetstream,
             RESULTS,
-            decode=payment_queue_pb2.ResultBatch.FromString,
+            decode=read_results,
             handle=results.handle,
+            reject=partial(filing.reject, consumer=RESULTS.name),
             weight=lambda batch: len(batch.results),
         )
         found.append(Background("results", applying.run))
@@ -173,12 +216,64 @@ def _background(
         sweeper = Sweeper(
             database=database,
             publish_tasks=publisher.publish_tasks,
+            publish_dead_letter=publisher.publish_dead_letter,
             clock=clock,
             every_seconds=settings.sweep_every_seconds,
             again_after_seconds=settings.sweep_after_seconds,
+            deadline_seconds=settings.execute_deadline_seconds,
+        )
+        letters = Consumer(jetstream, FILING, decode=read_letter, handle=filing.handle_letters)
+        advisories = Consumer(
+            jetstream, ADVISORIES, decode=read_advisory, handle=filing.handle_advisories
         )
         found.append(Background("sweeper", sweeper.run))
+        found.append(Background("dead letters", letters.run))
+        found.append(Background("advisories", advisories.run))
     return found
+
+
+def _executing(
+    settings: PaymentSettings, jetstream: JetStream, executor: Executor, filing: Filing
+) -> list[Background]:
+    first_tries = Consumer(
+        jetstream,
+        EXECUTOR,
+        decode=read_tasks,
+        handle=executor.handle,
+        reject=partial(filing.reject, consumer=EXECUTOR.name),
+        weight=lambda batch: len(batch.tasks),
+        weight_max=TRANSFERS_MAX,
+        concurrency=settings.executor_batches_max,
+    )
+    later_tries = Consumer(
+        jetstream,
+        RETRIES,
+        decode=read_retry,
+        handle=executor.handle_retries,
+        reject=partial(filing.reject, consumer=RETRIES.name),
+        concurrency=settings.executor_batches_max,
+    )
+    return [
+        Background("executor", first_tries.run),
+        Background("executor retries", later_tries.run),
+    ]
+
+
+def _retries(
+    settings: PaymentSettings, database: Database, publisher: Publisher, clock: Clock
+) -> Retries:
+    return Retries(
+        policy=RetryPolicy(
+            tries_max=settings.tries_max,
+            first_delay_seconds=settings.retry_first_seconds,
+            factor=settings.retry_factor,
+        ),
+        publish_retry=publisher.publish_retry,
+        publish_dead_letter=publisher.publish_dead_letter,
+        postpone_sweeps=partial(operations.postpone_sweeps, database),
+        sweep_after_seconds=settings.sweep_after_seconds,
+        clock=clock,
+    )
 
 
 if __name__ == "__main__":

@@ -104,3 +104,31 @@ class BarcodeUsed(ServiceError):
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "BARCODE_USED"
+
+
+class DeadLetterNotFound(ServiceError):
+    """There is no such dead letter."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "DEAD_LETTER_NOT_FOUND"
+
+
+class DeadLetterClosed(ServiceError):
+    """This dead letter is not open: somebody has dealt with it, or its payment is done."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "DEAD_LETTER_CLOSED"
+
+
+class DeadLetterUnreadable(ServiceError):
+    """What is in this dead letter cannot be read, so it can only be discarded."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "DEAD_LETTER_UNREADABLE"
+
+
+class MoneyMoved(ServiceError):
+    """The money of this payment has moved. Redrive it: that completes the payment."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "MONEY_MOVED"

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import grpc
+
+from chassis.batching import is_outage, isolate
 from chassis.channel import call
-from chassis.errors import from_item_error
+from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.jetstream import Message
 from chassis.logs import get_logger
+from payment_svc.retries import Failure, Retries, Try, try_of
 from qrpay.payment.v1 import payment_queue_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 
@@ -21,6 +25,13 @@ _LOG = get_logger(__name__)
 
 TRANSFERS_MAX = 256
 """ExecuteTransfers takes no more."""
+
+_DEPLOYMENT_FAULTS = {
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.UNIMPLEMENTED,
+}
+"""What wallet answers when it and we do not fit together: nothing that a payment could help."""
 
 
 class Executor:
@@ -31,10 +42,12 @@ class Executor:
         *,
         wallets: wallet_pb2_grpc.WalletServiceStub,
         publish_results: Callable[[Sequence[payment_queue_pb2.TransferResult]], Awaitable[None]],
+        retries: Retries,
         execute_seconds_max: float,
     ) -> None:
         self._wallets = wallets
         self._publish_results = publish_results
+        self._retries = retries
         self._execute_seconds_max = execute_seconds_max
 
     async def handle(self, messages: Sequence[Message[payment_queue_pb2.TaskBatch]]) -> None:
@@ -43,53 +56,91 @@ class Executor:
         Raises an outage while wallet or the queue is away: the messages are then kept and handled
         again, which uses up nothing and can change no outcome.
         """
-        tasks = [task for message in messages for task in message.value.tasks]
-        results = []
-        for start in range(0, len(tasks), TRANSFERS_MAX):
-            results += await self._execute(tasks[start : start + TRANSFERS_MAX])
+        await self.execute([Try(task) for message in messages for task in message.value.tasks])
+
+    async def handle_retries(
+        self, messages: Sequence[Message[payment_queue_pb2.RetryTask]]
+    ) -> None:
+        """Let each task rest after its first delivery, and try it at a later one. Raises as
+        ``handle``."""
+        due = []
+        for message in messages:
+            if message.delivered == 1:
+                await message.nak(delay_seconds=message.value.delay_milliseconds / 1000)
+            else:
+                due.append(try_of(message.value))
+        await self.execute(due)
+
+    async def execute(self, tries: Sequence[Try]) -> None:
+        """Execute tasks, publish what became of them, and see to those that led to nothing."""
+        results: list[payment_queue_pb2.TransferResult] = []
+        failures: list[Failure] = []
+        outage: ServiceError | None = None
+        for start in range(0, len(tries), TRANSFERS_MAX):
+            batch = tries[start : start + TRANSFERS_MAX]
+            for tried, answer in zip(batch, await self._ask(batch), strict=True):
+                if not isinstance(answer, ServiceError):
+                    results.append(_result(tried.task, answer))
+                elif is_outage(answer):
+                    outage = answer
+                else:
+                    failures.append(Failure(tried, answer))
         if results:
             await self._publish_results(results)
+        if outage is not None:
+            # The whole batch comes again; what was executed is answered as it was, and what failed
+            # has used up nothing.
+            raise outage
+        await self._retries.take_over(failures)
 
-    async def _execute(
+    async def _ask(self, tries: Sequence[Try]) -> list[wallet_pb2.TransferOutcome | ServiceError]:
+        """The outcome of each, or why there is none."""
+        answers = await isolate([tried.task for tried in tries], self._call)
+        refused = sum(isinstance(answer, _CallFailed) for answer in answers)
+        if refused == len(answers) > 1:
+            # Not one got through: that says something about wallet and nothing about payments.
+            _LOG.error("wallet answers nothing but errors", tasks=refused)
+            return [Unavailable()] * refused
+        return answers
+
+    async def _call(
         self, tasks: Sequence[payment_queue_pb2.TransferTask]
-    ) -> list[payment_queue_pb2.TransferResult]:
+    ) -> list[wallet_pb2.TransferOutcome | ServiceError]:
         request = wallet_pb2.ExecuteTransfersRequest(
-            transfers=[
-                wallet_pb2.Transfer(
-                    payment_id=task.payment_id,
-                    debit_wallet_id=task.debit_wallet_id,
-                    credit_wallet_id=task.credit_wallet_id,
-                    money=task.money,
-                    kind=task.kind,
-                )
-                for task in tasks
-            ]
+            transfers=[transfer_message(task) for task in tasks]
         )
-        response = await call(
-            self._wallets.ExecuteTransfers, request, timeout_seconds=self._execute_seconds_max
-        )
+        try:
+            response = await call(
+                self._wallets.ExecuteTransfers, request, timeout_seconds=self._execute_seconds_max
+            )
+        except ServiceError as error:
+            if is_outage(error):
+                raise
+            if error.code in _DEPLOYMENT_FAULTS:
+                raise Unavailable from error
+            raise _CallFailed(error.reason) from error
         return [
-            _result(task, answer.outcome)
-            for task, answer in zip(tasks, response.results, strict=True)
-            if not _is_refused(task, answer)
+            from_item_error(answer.error) if answer.HasField("error") else answer.outcome
+            for answer in response.results
         ]
 
 
-def _is_refused(
-    task: payment_queue_pb2.TransferTask, answer: wallet_pb2.ExecuteTransferResult
-) -> bool:
-    """Whether wallet has no outcome for this one. Its payment stays PENDING, and the sweeper brings
-    it back: an error of ours must not become a refusal of theirs."""
-    if not answer.HasField("error"):
-        return False
-    error = from_item_error(answer.error)
-    _LOG.error(
-        "transfer not executed",
+class _CallFailed(ServiceError):
+    """The call that executes the transfer failed as a whole."""
+
+    reason = "EXECUTE_FAILED"
+    retryable = True
+
+
+def transfer_message(task: payment_queue_pb2.TransferTask) -> wallet_pb2.Transfer:
+    """What wallet is asked to do for a task."""
+    return wallet_pb2.Transfer(
         payment_id=task.payment_id,
-        reason=error.reason,
-        message=error.message,
+        debit_wallet_id=task.debit_wallet_id,
+        credit_wallet_id=task.credit_wallet_id,
+        money=task.money,
+        kind=task.kind,
     )
-    return True
 
 
 def _result(

@@ -164,6 +164,11 @@ class StoredPayment(NamedTuple):
     payee_entry_number: int | None
 
 
+def is_too_late(create_time: datetime, *, now: datetime, deadline_seconds: float) -> bool:
+    """Whether a payment should have been executed by now."""
+    return (now - create_time).total_seconds() >= deadline_seconds
+
+
 def violations(request: Request) -> list[FieldViolation]:
     """Every field of the request that breaks a rule of form; empty if it is well formed."""
     found = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row
@@ -13,7 +13,6 @@ from chassis.clock import Clock
 from chassis.database import Database, sqlstate
 from chassis.errors import InvalidArgument, ServiceError
 from chassis.ids import IdMaker
-from payment_svc import store
 from payment_svc.errors import (
     BarcodeUsed,
     PaymentNotFound,
@@ -21,7 +20,8 @@ from payment_svc.errors import (
     RequestIdReused,
 )
 from payment_svc.model import Kind, NewPayment, Status, StoredPayment
-from payment_svc.store import Ending, PaymentFilter
+from payment_svc.store import payments as store
+from payment_svc.store.payments import Ending, PaymentFilter
 
 _LOCK_NOT_AVAILABLE = "55P03"
 _BANK_ACCOUNTS_MAX = 100
@@ -149,19 +149,27 @@ def _ending(result: Result, event_number: int) -> Ending:
 
 
 async def take_overdue(
-    database: Database, *, clock: Clock, again_after_seconds: float, count_max: int
+    database: Database, *, again_after_seconds: float, count_max: int
 ) -> list[StoredPayment]:
     """Overdue PENDING payments, longest first; each is taken by one sweeper, for a while."""
 
     async def work(connection: AsyncConnection) -> list[StoredPayment]:
         return await store.take_overdue_payments(
-            connection,
-            now=clock.now(),
-            again_after_seconds=again_after_seconds,
-            count_max=count_max,
+            connection, again_after_seconds=again_after_seconds, count_max=count_max
         )
 
     return await database.transaction(work)
+
+
+async def postpone_sweeps(database: Database, seconds_by_payment: Mapping[str, float]) -> None:
+    """Keep the sweeper away from payments that are on their way in another queue."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await store.postpone_sweeps(
+            connection, list(seconds_by_payment), list(seconds_by_payment.values())
+        )
+
+    await database.transaction(work)
 
 
 async def get_payments(database: Database, payment_ids: Sequence[str]) -> dict[str, StoredPayment]:

@@ -9,18 +9,26 @@ from chassis.errors import Unavailable
 from chassis.ids import IdMaker
 from chassis.jetstream import ConsumerSpec, JetStream, StreamSpec
 from chassis.logs import get_logger
+from payment_svc.dead_letters import PAYMENT_SUBJECT
 from payment_svc.messages import task_message
 from payment_svc.model import NewPayment, StoredPayment
 from qrpay.payment.v1 import payment_queue_pb2
 
 _LOG = get_logger(__name__)
 
-TASKS_SUBJECT = "payments.task"
+TASKS_SUBJECT = PAYMENT_SUBJECT
 RESULTS_SUBJECT = "payments.result"
+RETRY_SUBJECT = "payments.retry"
+DEAD_SUBJECT = "payments.dead"
+"""A dead letter is published below it, under its own id, so that it can be removed alone."""
 EVENTS_SUBJECT = "payments.event"
 """Core NATS, kept by nobody: every gateway that listens hears it."""
 
+DEAD_LETTERS_STREAM = "PAYMENT_DEAD_LETTERS"
+ADVISORIES_STREAM = "ADVISORIES"
+
 _WEEK_SECONDS = 7 * 24 * 3600.0
+_YEAR_SECONDS = 365 * 24 * 3600.0
 _ITEMS_MAX = 256
 """Payments in one message."""
 
@@ -40,6 +48,29 @@ def streams(*, replicas: int) -> tuple[StreamSpec, ...]:
             max_age_seconds=_WEEK_SECONDS,
             replicas=replicas,
         ),
+        StreamSpec(
+            name="PAYMENT_RETRIES",
+            subjects=("payments.retry.>", RETRY_SUBJECT),
+            max_age_seconds=_WEEK_SECONDS,
+            replicas=replicas,
+        ),
+        StreamSpec(
+            name=DEAD_LETTERS_STREAM,
+            subjects=(f"{DEAD_SUBJECT}.>",),
+            max_age_seconds=_YEAR_SECONDS,
+            replicas=replicas,
+        ),
+        StreamSpec(
+            name=ADVISORIES_STREAM,
+            # What the server tells of a message that it will never deliver again. Nobody listens at
+            # just the right moment, so a stream does.
+            subjects=(
+                "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",
+                "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>",
+            ),
+            max_age_seconds=_WEEK_SECONDS,
+            replicas=replicas,
+        ),
     )
 
 
@@ -56,6 +87,30 @@ RESULTS = ConsumerSpec(
     name="payment-results",
     handler_seconds_max=20,
     backoff_seconds=_BACKOFF_SECONDS,
+)
+
+
+RETRIES = ConsumerSpec(
+    stream="PAYMENT_RETRIES",
+    name="executor-retries",
+    handler_seconds_max=20,
+    backoff_seconds=_BACKOFF_SECONDS,
+    # What rests counts as delivered and not acknowledged.
+    max_ack_pending=10_000,
+)
+FILING = ConsumerSpec(
+    stream=DEAD_LETTERS_STREAM,
+    name="desk",
+    handler_seconds_max=20,
+    backoff_seconds=_BACKOFF_SECONDS,
+    max_deliver=1_000,
+)
+ADVISORIES = ConsumerSpec(
+    stream=ADVISORIES_STREAM,
+    name="desk",
+    handler_seconds_max=20,
+    backoff_seconds=_BACKOFF_SECONDS,
+    max_deliver=1_000,
 )
 
 
@@ -99,6 +154,31 @@ class Publisher:
                 batch_id=self._ids.make("bat"), results=results[start : start + _ITEMS_MAX]
             )
             await self._publish(RESULTS_SUBJECT, batch)
+
+    async def publish_retry(self, retry: payment_queue_pb2.RetryTask) -> None:
+        """Have one task tried again after its rest. Raises ``Unavailable``."""
+        task = retry.task
+        await self._jetstream.publish(
+            RETRY_SUBJECT,
+            retry.SerializeToString(),
+            message_id=f"retry {task.payment_id} {task.attempt}",
+        )
+
+    async def publish_dead_letter(self, letter: payment_queue_pb2.DeadLetter) -> None:
+        """Have a person look at something. Raises ``Unavailable``."""
+        await self._jetstream.publish(
+            f"{DEAD_SUBJECT}.{letter.id}",
+            letter.SerializeToString(),
+            message_id=f"{letter.id} {letter.last_failure_time.ToNanoseconds()}",
+        )
+
+    async def put_back(self, subject: str, payload: bytes) -> None:
+        """Publish again what was in a dead letter. Raises ``Unavailable``."""
+        await self._jetstream.publish(subject, payload, message_id=self._ids.make("bat"))
+
+    async def remove_dead_letter(self, letter_id: str) -> None:
+        """Take a letter out of the stream. Raises ``Unavailable``."""
+        await self._jetstream.remove_subject(DEAD_LETTERS_STREAM, f"{DEAD_SUBJECT}.{letter_id}")
 
     async def tell(self, events: payment_queue_pb2.EventBatch) -> None:
         """Tell every gateway that payments are done. May get lost; the numbers show it."""

@@ -33,7 +33,7 @@ from payment_svc.messages import (
     request_of,
 )
 from payment_svc.model import Kind, Status, printable
-from payment_svc.store import PaymentFilter
+from payment_svc.store.payments import PaymentFilter
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 
 SUBMIT_ITEMS_MAX = 256

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from chassis.money import AMOUNT_MINOR_MAX
 from chassis.settings import PositiveInt, PositiveSeconds, ProcessSettings, Secret
 
@@ -44,6 +48,14 @@ class PaymentSettings(ProcessSettings, frozen=True, kw_only=True):
     sweep_after_seconds: PositiveSeconds = 10.0
     """How long a payment may be PENDING before it is put into the queue again."""
     sweep_every_seconds: PositiveSeconds = 1.0
+    tries_max: PositiveInt = 5
+    """How often a transfer is tried that fails for a reason of its own, before people must look."""
+    retry_first_seconds: PositiveSeconds = 4.0
+    """How long it rests after the first try; with the factor below, five tries take 160 s."""
+    retry_factor: Annotated[float, msgspec.Meta(ge=1)] = 3.0
+    """Each rest is so many times as long as the one before."""
+    execute_deadline_seconds: PositiveSeconds = 24 * 3600.0
+    """A payment that is still PENDING after this needs a person, whatever keeps it."""
     publishes_in_flight_max: PositiveInt = 64
     """Batches of new payments on their way to the queue; past this, the sweeper has to bring them.
     """

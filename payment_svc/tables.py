@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -51,4 +62,32 @@ bank_accounts = Table(
     Column("holder", Text, nullable=False),
     Column("iban", Text, nullable=False),
     Column("create_time", DateTime(timezone=True), nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("payment_id", Text),
+    Column("subject", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("first_failure_time", DateTime(timezone=True), nullable=False),
+    Column("last_failure_time", DateTime(timezone=True), nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("consumer", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("file_time", DateTime(timezone=True), nullable=False),
+)
+
+dead_letter_records = Table(
+    "dead_letter_records",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("dead_letter_id", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("time", DateTime(timezone=True), nullable=False),
 )

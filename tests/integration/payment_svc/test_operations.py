@@ -26,7 +26,7 @@ from payment_svc.errors import (
 )
 from payment_svc.model import Kind, NewPayment, Status, StoredPayment
 from payment_svc.operations import Accepted, Result
-from payment_svc.store import PaymentFilter
+from payment_svc.store.payments import PaymentFilter
 from payment_svc.tables import metadata
 
 CLOCK = SystemClock()
@@ -245,7 +245,7 @@ async def test_sweepers_share_the_overdue(database: Database, make_payment: Make
     await operations.accept_payments(database, [fresh], sweep_after_seconds=3600)
     taken = await asyncio.gather(
         *(
-            operations.take_overdue(database, clock=CLOCK, again_after_seconds=3600, count_max=20)
+            operations.take_overdue(database, again_after_seconds=3600, count_max=20)
             for _ in range(6)
         )
     )
@@ -257,12 +257,10 @@ async def test_the_longest_overdue_come_first(
     database: Database, make_payment: MakePayment
 ) -> None:
     """A sweep that cannot take all takes the oldest."""
-    now = CLOCK.now()
-    payments = [make_payment(create_time=now - timedelta(minutes=age)) for age in (1, 3, 2)]
-    await accept(database, *payments)
-    taken = await operations.take_overdue(
-        database, clock=CLOCK, again_after_seconds=60, count_max=2
-    )
+    payments = [make_payment() for _ in range(3)]
+    for payment, overdue_seconds in zip(payments, (60, 180, 120), strict=True):
+        await operations.accept_payments(database, [payment], sweep_after_seconds=-overdue_seconds)
+    taken = await operations.take_overdue(database, again_after_seconds=60, count_max=2)
     assert {row.id for row in taken} == {payments[1].id, payments[2].id}
 
 

@@ -1,9 +1,8 @@
-"""Every SQL statement of payment_svc. Each function takes the caller's connection and opens
-nothing.
-"""
+"""Statements about payments, their events and bank accounts."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -66,7 +65,7 @@ _INSERT_PAYMENTS = text("""
         id, caller_id, request_id, decode(fingerprint, 'hex'), kind, 'PENDING', payer_id,
         payer_name, payer_wallet_id, payee_id, payee_name, payee_wallet_id, amount_minor,
         currency_code, note, order_ref, nullif(barcode_issuance_id, ''), traceparent, create_time,
-        create_time + make_interval(secs => :sweep_after_seconds)
+        now() + make_interval(secs => :sweep_after_seconds)
     FROM unnest(
         CAST(:id AS text[]), CAST(:caller_id AS text[]), CAST(:request_id AS text[]),
         CAST(:fingerprint AS text[]), CAST(:kind AS text[]), CAST(:payer_id AS text[]),
@@ -109,12 +108,13 @@ _END_PAYMENTS = text("""
     RETURNING payments.*
 """).columns(*payments.columns)
 
+# Sweep times are the database's own: processes whose clocks differ by minutes agree on it.
 _TAKE_OVERDUE = text("""
     UPDATE payments
-    SET sweep_time = :now + make_interval(secs => :again_after_seconds)
+    SET sweep_time = now() + make_interval(secs => :again_after_seconds)
     WHERE id IN (
         SELECT id FROM payments
-        WHERE status = 'PENDING' AND sweep_time <= :now
+        WHERE status = 'PENDING' AND sweep_time <= now()
         ORDER BY sweep_time
         LIMIT :count_max
         -- Another sweeper's catch is not ours.
@@ -122,6 +122,20 @@ _TAKE_OVERDUE = text("""
     )
     RETURNING *
 """).columns(*payments.columns)
+
+
+_POSTPONE = text("""
+    UPDATE payments
+    SET sweep_time = now() + make_interval(secs => later.seconds)
+    FROM unnest(CAST(:payment_ids AS text[]), CAST(:seconds AS bigint[]))
+        AS later (payment_id, seconds)
+    WHERE payments.id = later.payment_id AND payments.status = 'PENDING'
+""")
+
+_NEVER = text("""
+    UPDATE payments SET sweep_time = '9999-01-01 00:00:00+00'
+    WHERE id = any(CAST(:payment_ids AS text[])) AND status = 'PENDING'
+""")
 
 
 async def insert_payments(
@@ -202,14 +216,31 @@ async def end_payments(
 
 
 async def take_overdue_payments(
-    connection: AsyncConnection, *, now: datetime, again_after_seconds: float, count_max: int
+    connection: AsyncConnection, *, again_after_seconds: float, count_max: int
 ) -> list[StoredPayment]:
     """PENDING payments whose sweep time has come, longest overdue first; not again for a while."""
     result = await connection.execute(
-        _TAKE_OVERDUE,
-        {"now": now, "again_after_seconds": again_after_seconds, "count_max": count_max},
+        _TAKE_OVERDUE, {"again_after_seconds": again_after_seconds, "count_max": count_max}
     )
     return _stored(result)
+
+
+async def postpone_sweeps(
+    connection: AsyncConnection, payment_ids: Sequence[str], seconds: Sequence[float]
+) -> None:
+    """Let the sweeper leave PENDING payments alone for so long, each for its own time."""
+    await connection.execute(
+        _POSTPONE,
+        {
+            "payment_ids": text_array(payment_ids),
+            "seconds": number_array([math.ceil(item) for item in seconds]),
+        },
+    )
+
+
+async def end_sweeps(connection: AsyncConnection, payment_ids: Sequence[str]) -> None:
+    """Let the sweeper leave PENDING payments alone until somebody puts them back."""
+    await connection.execute(_NEVER, {"payment_ids": text_array(payment_ids)})
 
 
 class PaymentFilter(NamedTuple):
