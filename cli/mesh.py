@@ -15,7 +15,8 @@ from embedded.errors import NotRunning
 from embedded.layout import Layout
 from embedded.ports import LOOPBACK
 from qrpay.barcode.v1 import barcode_pb2_grpc
-from qrpay.payment.v1 import payment_pb2_grpc
+from qrpay.ledger.v1 import ledger_pb2_grpc
+from qrpay.payment.v1 import dead_letter_pb2_grpc, payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
 
@@ -29,7 +30,10 @@ class Mesh:
 
     async def __aenter__(self) -> Self:
         self.wallet = wallet_pb2_grpc.WalletServiceStub(await self._open("wallet"))
-        self.payment = payment_pb2_grpc.PaymentServiceStub(await self._open("payment"))
+        payment = await self._open("payment")
+        self.payment = payment_pb2_grpc.PaymentServiceStub(payment)
+        self.desk = dead_letter_pb2_grpc.DeadLetterServiceStub(payment)
+        self.ledger = ledger_pb2_grpc.LedgerServiceStub(await self._open("ledger"))
         self.barcode = barcode_pb2_grpc.BarcodeServiceStub(await self._open("barcode"))
         return self
 

@@ -17,11 +17,13 @@ class Books:
     def __init__(self, admin_url: str) -> None:
         self._base_url = admin_url.rpartition("/")[0]
 
+    def url(self, database: str) -> str:
+        """The URL of one of them."""
+        return f"{self._base_url}/{database}"
+
     async def query(self, database: str, statement: str, *parameters: Any) -> list[dict[str, Any]]:
         """The rows of a statement."""
-        connection = await psycopg.AsyncConnection.connect(
-            f"{self._base_url}/{database}", row_factory=dict_row
-        )
+        connection = await psycopg.AsyncConnection.connect(self.url(database), row_factory=dict_row)
         async with connection:
             return await (await connection.execute(statement, parameters)).fetchall()
 

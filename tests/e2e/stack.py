@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,16 @@ _COMMAND_SECONDS_MAX = 90
 class Stack:
     """A running qrpay in a data directory of its own."""
 
-    def __init__(self, data: Path, *, http_port: int | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        http_port: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.data = data
+        self.environment = dict(environment or {})
+        """Settings of its processes, as QRPAY_<PROCESS>_<SETTING>."""
         self.http_port = http_port or free_port()
         self.gateway = f"http://127.0.0.1:{self.http_port}"
 
@@ -39,7 +48,7 @@ class Stack:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "NO_COLOR": "1"},
+            env={**os.environ, **self.environment, "NO_COLOR": "1"},
         )
         async with asyncio.timeout(_COMMAND_SECONDS_MAX):
             output, errors = await process.communicate()
