@@ -113,6 +113,11 @@ class FaultyProxy:
         """How many connections are open."""
         return len(self._connections)
 
+    @property
+    def hung_up(self) -> int:
+        """Of how many open connections the client has hung up, while the server does not know."""
+        return sum("requests" in connection.ended for connection in self._connections)
+
     def pass_through(self) -> None:
         """Behave: forward what was held back and all that comes.
 

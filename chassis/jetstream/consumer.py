@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from nats.aio.msg import Msg
@@ -109,10 +109,12 @@ class Consumer(Generic[Value]):
             await _cancel(pulling)
             self._arrived.set()  # idle workers look up and see stop
             if stop.is_set():
+                # At once: others can begin with it while we finish what is being handled.
+                await self._hand_back(message for _, message in self._buffer)
                 await asyncio.wait(workers)
         finally:
             await _cancel(stopping, pulling, *workers, keeping)
-            await self._hand_back()
+            await self._hand_back(self._held)
         for task in (pulling, keeping, *workers):
             if not task.cancelled() and (defect := task.exception()) is not None:
                 raise defect
@@ -243,10 +245,11 @@ class Consumer(Generic[Value]):
             for message in list(self._held):
                 await message.in_progress()
 
-    async def _hand_back(self) -> None:
-        held, self._held = list(self._held), set()
+    async def _hand_back(self, messages: Iterable[Message[Value]]) -> None:
+        chosen = list(messages)
         self._buffer.clear()
-        await _nak(held, _HANDBACK_SECONDS)
+        self._held.difference_update(chosen)
+        await _nak(chosen, _HANDBACK_SECONDS)
 
 
 def _may_share(message: Message[Value]) -> bool:

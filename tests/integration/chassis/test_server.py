@@ -381,6 +381,7 @@ async def test_too_many_calls_are_refused(run: Run, servicer: Servicer) -> None:
             await process.echo("second")
         go_on.set()
         assert await first == "first"
+        assert await process.echo("third") == "third"
 
 
 async def test_health_follows_readiness(run: Run, servicer: Servicer) -> None:

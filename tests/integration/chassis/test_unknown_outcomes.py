@@ -244,14 +244,17 @@ async def test_a_read_cancelled_in_silence_has_an_end(
 async def test_a_commit_nobody_waits_for_has_an_end(
     scene: Any, database: Database, proxy: FaultyProxy, administrator: Administrator
 ) -> None:
-    """Its caller has gone and its COMMIT hangs: closing does not wait for ever, and neither does
-    the next one that wants its connection."""
+    """Its caller has gone and its COMMIT hangs: the watchdog shuts the socket all the same, the next
+    one gets its place in the pool, and closing does not wait for ever."""
     fired = proxy.trigger(is_commit, proxy.half_open)
     caller = asyncio.create_task(database.transaction(add(1)))
     await fired.wait()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
+    async with asyncio.timeout(20):
+        while not proxy.hung_up:  # noqa: ASYNC110 - the proxy tells nobody
+            await asyncio.sleep(0.01)
     await is_usable(database, proxy, administrator)
     fired = proxy.trigger(is_commit, proxy.half_open)
     caller = asyncio.create_task(database.transaction(add(1)))
