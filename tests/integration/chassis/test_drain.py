@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +65,13 @@ async def process(
         await process.wait()
 
 
-async def port_of(process: asyncio.subprocess.Process) -> int:
-    """Where it listens, as soon as it does."""
+async def line_of(process: asyncio.subprocess.Process, is_wanted: Callable[[bytes], bool]) -> bytes:
+    """The first line that it prints and that is wanted."""
     assert process.stdout is not None
     async with asyncio.timeout(30):
-        while not (line := await process.stdout.readline()).strip().isdigit():
+        while not is_wanted(line := (await process.stdout.readline()).strip()):
             assert line, "it ended"
-    return int(line)
+    return line
 
 
 async def give_up_waiting(port: int, directory: Path) -> None:
@@ -102,9 +102,10 @@ async def test_what_is_begun_is_finished_and_the_rest_is_handed_back(
     tmp_path: Path,
 ) -> None:
     """Goal: a stopping process loses nothing and holds nothing up. Method: its batch and a
-    transaction that nobody waits for hang on a lock when the signal comes; the messages that it has
-    not begun with must be handled elsewhere before the lock is released; then both must be stored,
-    the batch acknowledged, and the process end with status 0 by itself."""
+    transaction that nobody waits for hang on locks when the signal comes; the messages that it has
+    not begun with must be handled elsewhere before the batch goes on, and the transaction goes on
+    only when the server has stopped. Both must be stored, the batch acknowledged, and the process
+    end with status 0 by itself."""
     taken: list[tuple[bytes, int]] = []
     rest_is_taken, stop = asyncio.Event(), asyncio.Event()
 
@@ -113,11 +114,15 @@ async def test_what_is_begun_is_finished_and_the_rest_is_handed_back(
         if len(taken) == 3:
             rest_is_taken.set()
 
-    async with await psycopg.AsyncConnection.connect(administrator.url) as holder:
-        await holder.execute("SELECT * FROM counters FOR UPDATE")
+    async with (
+        await psycopg.AsyncConnection.connect(administrator.url) as batch,
+        await psycopg.AsyncConnection.connect(administrator.url) as transaction,
+    ):
+        await batch.execute("SELECT * FROM counters WHERE id = 1 FOR UPDATE")
+        await transaction.execute("SELECT * FROM counters WHERE id = 2 FOR UPDATE")
         for number in range(4):
             await jetstream.publish(f"{STREAM.subjects[0][:-1]}x", b"%d" % number, message_id="")
-        port = await port_of(process)
+        port = int(await line_of(process, bytes.isdigit))
         await administrator.until(_WAITING % 1)
         await unacknowledged(jetstream, 4)
         await give_up_waiting(port, tmp_path)
@@ -129,7 +134,9 @@ async def test_what_is_begun_is_finished_and_the_rest_is_handed_back(
         async with asyncio.timeout(10):
             await rest_is_taken.wait()
         assert process.returncode is None
-        await holder.rollback()
+        await batch.rollback()
+        await line_of(process, lambda line: b"stopped" in line)
+        await transaction.rollback()
 
     async with asyncio.timeout(15):
         assert await process.wait() == 0

@@ -244,8 +244,8 @@ async def test_a_read_cancelled_in_silence_has_an_end(
 async def test_a_commit_nobody_waits_for_has_an_end(
     scene: Any, database: Database, proxy: FaultyProxy, administrator: Administrator
 ) -> None:
-    """Its caller has gone and its COMMIT hangs: the watchdog shuts the socket all the same, the next
-    one gets its place in the pool, and closing does not wait for ever."""
+    """Its caller has gone and its COMMIT hangs: the watchdog shuts the socket all the same, the
+    next one gets its place in the pool, and closing does not wait for ever."""
     fired = proxy.trigger(is_commit, proxy.half_open)
     caller = asyncio.create_task(database.transaction(add(1)))
     await fired.wait()

@@ -374,7 +374,14 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
 
 @asynccontextmanager
 async def running_fake(
-    servicer: Any, *, module: Any, grpc_module: Any, service: str, tls: TlsFiles, port: int = 0
+    servicer: Any,
+    *,
+    module: Any,
+    grpc_module: Any,
+    service: str,
+    tls: TlsFiles,
+    port: int = 0,
+    rpcs_concurrent_max: int = 512,
 ) -> AsyncIterator[int]:
     """Serve a fake over mTLS for the gateway alone; yields its port."""
     descriptor = module.DESCRIPTOR.services_by_name[service]
@@ -384,6 +391,7 @@ async def running_fake(
         tls_key_file=tls.key_file,
         tls_ca_file=tls.ca_file,
         drain_seconds=0.1,
+        rpcs_concurrent_max=rpcs_concurrent_max,
     )
     started: asyncio.Future[Serving] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
