@@ -29,14 +29,15 @@ _SERVICE_CONFIG = json.dumps(
         "methodConfig": [
             {
                 "name": [{}],
-                # Only UNAVAILABLE, and only because everything that moves money or creates
-                # something carries a request id (AIP-194).
+                # Only these, and only because everything that moves money or creates something
+                # carries a request id (AIP-194). CANCELLED: what a stopping server has accepted and
+                # not got to.
                 "retryPolicy": {
                     "maxAttempts": 3,
                     "initialBackoff": "0.05s",
                     "maxBackoff": "0.5s",
                     "backoffMultiplier": 3,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ],

@@ -197,6 +197,10 @@ def _from_bare_code(code: grpc.StatusCode) -> ServiceError:
     # Without details the text is the transport's (addresses, file names): it stays here.
     if code is grpc.StatusCode.UNAVAILABLE:
         return Unavailable()
+    if code is grpc.StatusCode.CANCELLED:
+        # Not by us: that would be a CancelledError. A server that stops cancels the calls that it
+        # has not got to and, in the end, those that it has not finished.
+        return OutcomeUnknown()
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceeded()
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:

@@ -134,7 +134,6 @@ def test_details_name_reason_and_domain() -> None:
         (grpc.StatusCode.RESOURCE_EXHAUSTED, Overloaded, True),
         (grpc.StatusCode.ABORTED, ServiceError, True),
         (grpc.StatusCode.UNIMPLEMENTED, ServiceError, False),
-        (grpc.StatusCode.CANCELLED, ServiceError, False),
     ],
 )
 def test_a_transports_own_error_shows_no_address(
@@ -145,6 +144,13 @@ def test_a_transports_own_error_shows_no_address(
     assert type(error) is kind
     assert (error.code, error.retryable) == (code, retryable)
     assert "10.1.2.3" not in f"{error.message} {error.metadata}"
+
+
+def test_a_call_that_the_server_cancelled_is_an_outage() -> None:
+    """A server that stops does so; nobody knows how far it got, and a repeat tells."""
+    error = bare(grpc.StatusCode.CANCELLED)
+    assert type(error) is OutcomeUnknown
+    assert (error.code, error.retryable) == (grpc.StatusCode.UNAVAILABLE, True)
 
 
 def test_foreign_details_do_not_confuse() -> None:
