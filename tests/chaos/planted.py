@@ -1,0 +1,97 @@
+"""Bugs that are planted on purpose, to see that the yard notices each of them.
+
+They exist in this folder only: processes load them from ``site/``, and indexes are dropped by the
+superuser. The faults that show a bug are the ones that its protection is there for.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tests.chaos.schedule import Fault
+
+
+class Bug(NamedTuple):
+    """A protection that is taken out."""
+
+    says: str
+    processes: tuple[str, ...] = ()
+    """Where ``site/yard_bugs.py`` patches."""
+    statements: tuple[tuple[str, str], ...] = ()
+    """Database and statement, executed before the load."""
+    faults: tuple[tuple[str, str, float], ...] = ()
+    """Kind, target and seconds of what happens every few seconds besides the schedule."""
+
+
+_KILL_PAYMENT = ("kill", "payment", 0.0)
+_REPLAY = ("replay_tasks", "payment", 0.0)
+_CUT_WALLET = ("cut", "payment-wallet", 0.0)
+_RESTORE = ("restore_valkey", "valkey", 0.0)
+
+BUGS = {
+    "ack_before_handling": Bug(
+        "results are acknowledged before they are booked",
+        ("ledger",),
+        faults=(("kill", "ledger", 0.0), ("stall", "ledger-postgres", 6.0)),
+    ),
+    "no_sweeper": Bug(
+        "nobody looks for what the queue lost", ("payment",), faults=(("wipe_nats", "nats", 0.0),)
+    ),
+    "sweeper_fails_payments": Bug(
+        "what is PENDING too long is ended as failed",
+        ("payment",),
+        faults=(("stop", "wallet", 3.0), ("wipe_nats", "nats", 0.0)),
+    ),
+    "no_fingerprint": Bug("a key is not compared with its body", ("payment",)),
+    "no_redemption_token": Bug(
+        "a repeat does not know its own barcode", ("payment",), faults=(_KILL_PAYMENT,)
+    ),
+    "outage_is_refusal": Bug(
+        "an outage becomes insufficient funds", ("payment",), faults=(("kill", "wallet", 0.0),)
+    ),
+    "terminal_is_not_final": Bug(
+        "a late result overwrites a terminal status", ("payment",), faults=(_REPLAY,)
+    ),
+    "transfers_repeat": Bug(
+        "transfers are not unique by payment",
+        ("wallet",),
+        statements=(("wallet", "ALTER TABLE transfers DROP CONSTRAINT pk_transfers"),),
+        faults=(_REPLAY,),
+    ),
+    "no_row_locks": Bug("wallets are not locked", ("wallet",)),
+    "unordered_locks": Bug("wallets are not locked in the order of ids", ("wallet",)),
+    "unknown_commit_is_success": Bug(
+        "an interrupted COMMIT is taken for done",
+        ("payment",),
+        faults=(("cut", "payment-postgres", 0.0), ("kill", "postgres", 0.0)),
+    ),
+    "promise_before_commit": Bug(
+        "a payment is answered before it is stored", ("payment",), faults=(_KILL_PAYMENT,)
+    ),
+    "uncounted_events": Bug(
+        "events are numbered without a lock", ("payment",), faults=(_CUT_WALLET,)
+    ),
+    "no_caller_key": Bug(
+        "payments are not unique by caller and key",
+        statements=(("payment", "DROP INDEX uq_payments_caller_key"),),
+        faults=(("cut", "gateway-payment", 0.0),),
+    ),
+    "no_issuance_index": Bug(
+        "payments are not unique by barcode issuance",
+        statements=(("payment", "DROP INDEX uq_payments_barcode_issuance"),),
+        faults=(_RESTORE,),
+    ),
+}
+
+_EVERY_SECONDS = 4.0
+
+
+def faults_that_show(bug: Bug, minutes: float) -> list[Fault]:
+    """What a bug's protection is there for, again and again."""
+    found: list[Fault] = []
+    at = 3.0
+    while bug.faults and at < minutes * 60 - 4:
+        for kind, target, seconds in bug.faults:
+            found.append(Fault(at, kind, target, seconds))
+            at += _EVERY_SECONDS + seconds
+    return found

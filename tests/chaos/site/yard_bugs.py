@@ -1,0 +1,236 @@
+"""Protections of the product, each taken out by patching one module after it was loaded.
+
+Code for tests only: the process it runs in is broken on purpose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+
+def wrong_clock(clock: Any) -> Any:
+    """The clock is off by as many seconds as a file says now."""
+    file = Path(os.environ["YARD_CLOCK_FILE"])
+    right = clock.SystemClock.now
+
+    def now(self: Any) -> Any:
+        try:
+            off = float(file.read_text() or 0)
+        except (OSError, ValueError):
+            off = 0
+        return right(self) + timedelta(seconds=off)
+
+    clock.SystemClock.now = now
+
+
+def ack_before_handling(consumer: Any) -> Any:
+    """Messages are acknowledged before what they ask for is done."""
+    call = consumer.Consumer._call
+
+    async def call_after_ack(self: Any, messages: Any) -> Any:
+        for message in messages:
+            await message.ack()
+            message.settled = False
+        await asyncio.sleep(0.05)
+        error = await call(self, messages)
+        for message in messages:
+            message.settled = True
+        return None if error is not None else error
+
+    consumer.Consumer._call = call_after_ack
+
+
+def no_sweeper(sweeper: Any) -> Any:
+    """What the queue loses stays lost."""
+
+    async def sweep(self: Any) -> Any:
+        return 0
+
+    sweeper.Sweeper.sweep = sweep
+
+
+def sweeper_fails_payments(sweeper: Any) -> Any:
+    """What is PENDING too long is taken for failed, instead of being asked for."""
+
+    async def sweep(self: Any) -> Any:
+        rows = await sweeper.operations.take_overdue(
+            self._database, again_after_seconds=0.5, count_max=256
+        )
+        results = [sweeper.operations.Result(row.id, "INSUFFICIENT_FUNDS", 0, 0) for row in rows]
+        if results:
+            await sweeper.operations.apply_results(self._database, results, clock=self._clock)
+        return len(rows)
+
+    sweeper.Sweeper.sweep = sweep
+
+
+def no_fingerprint(operations: Any) -> Any:
+    """A key answers its first payment, whatever it is asked for the second time."""
+
+    def answer_again(row: Any, fingerprint: Any) -> Any:
+        if row is None:
+            return operations.BarcodeUsed()
+        return operations.Accepted(row, replayed=True)
+
+    operations._answer_again = answer_again
+
+
+def no_redemption_token(model: Any) -> Any:
+    """Every try redeems a barcode as somebody else."""
+    numbers = itertools.count()
+    model.redemption_token = lambda caller_id, request_id: f"{os.getpid()}-{next(numbers)}"
+
+
+def outage_is_refusal(executor: Any) -> Any:
+    """A wallet that does not answer is taken for an empty one."""
+    execute = executor.Executor.execute
+
+    async def execute_or_fail(self: Any, tries: Any) -> Any:
+        try:
+            await execute(self, tries)
+        except executor.ServiceError:
+            await self._publish_results(
+                [
+                    executor.payment_queue_pb2.TransferResult(task=tried.task, failure_code=1)
+                    for tried in tries
+                ]
+            )
+
+    executor.Executor.execute = execute_or_fail
+
+
+def terminal_is_not_final(operations: Any) -> Any:
+    """A late result overwrites how a payment ended; refusals arrive late."""
+    apply = operations.apply_results
+
+    async def apply_over(database: Any, results: Any, *, clock: Any) -> Any:
+        rows = await apply(database, results, clock=clock)
+
+        async def reopen(connection: Any) -> Any:
+            await connection.execute(
+                operations.store.text(
+                    "UPDATE payments SET status = 'FAILED', failure_code = 'WALLET_CLOSED'"
+                    " WHERE status = 'COMPLETED' AND id = any(string_to_array(:ids, ','))"
+                ),
+                {"ids": ",".join(item.payment_id for item in results if len(rows) < 3)},
+            )
+
+        await database.transaction(reopen)
+        return rows
+
+    operations.apply_results = apply_over
+
+
+def transfers_repeat(transfers: Any) -> Any:
+    """A payment is executed again whenever it is asked for; its key in the database is gone."""
+
+    async def nothing_stored(connection: Any, payment_ids: Any) -> Any:
+        return {}
+
+    transfers.outcomes_by_payment = nothing_stored
+
+
+def no_row_locks(wallets: Any) -> Any:
+    """Balances are read without a lock and written back."""
+
+    async def unlocked(connection: Any, ids: Any) -> Any:
+        found = await wallets.wallets_by_id(connection, ids)
+        await asyncio.sleep(0.02)
+        return found
+
+    wallets.lock_wallets = unlocked
+
+
+def unordered_locks(wallets: Any) -> Any:
+    """Wallets are locked one by one in the order of the request."""
+
+    async def in_any_order(connection: Any, ids: Any) -> Any:
+        found: dict[str, Any] = {}
+        for wallet_id in ids:
+            found |= await wallets._many(connection, wallets._LOCK_MANY, [wallet_id])
+            await asyncio.sleep(0.01)
+        return found
+
+    wallets.lock_wallets = in_any_order
+
+
+def unknown_commit_is_success(database: Any) -> Any:
+    """A COMMIT that was interrupted is taken for done."""
+    attempt = database.Database._attempt
+
+    async def guessed(self: Any, work: Any) -> Any:
+        kept = []
+
+        async def keep(connection: Any) -> Any:
+            kept.append(await work(connection))
+            return kept[-1]
+
+        try:
+            return await attempt(self, keep)
+        except database.OutcomeUnknown:
+            return kept[-1]
+
+    database.Database._attempt = guessed
+
+
+def promise_before_commit(operations: Any) -> Any:
+    """A payment is answered before it is stored, and storing it is left to itself."""
+
+    async def accept_later(database: Any, new: Any, *, sweep_after_seconds: Any) -> Any:
+        async def store_later() -> Any:
+            await asyncio.sleep(0.3)
+            await accept(database, new, sweep_after_seconds=sweep_after_seconds)
+
+        storing.add(asyncio.create_task(store_later()))
+        return [operations.Accepted(payment, replayed=False) for payment in new]
+
+    accept, storing = operations.accept_payments, set[asyncio.Task[None]]()
+    operations.accept_payments = accept_later
+
+
+def uncounted_events(store: Any) -> Any:
+    """Event numbers come from what is there, and not from a locked counter."""
+
+    async def take(connection: Any, count: Any) -> Any:
+        last = (
+            await connection.execute(
+                store.text("SELECT coalesce(max(event_number), 0) FROM payments")
+            )
+        ).scalar_one()
+        await asyncio.sleep(0.02)
+        return last + 1
+
+    store.take_event_numbers = take
+
+
+BUGS = {
+    "ack_before_handling": ("chassis.jetstream.consumer", ack_before_handling),
+    "no_sweeper": ("payment_svc.sweeper", no_sweeper),
+    "sweeper_fails_payments": ("payment_svc.sweeper", sweeper_fails_payments),
+    "no_fingerprint": ("payment_svc.operations", no_fingerprint),
+    "no_redemption_token": ("payment_svc.model", no_redemption_token),
+    "outage_is_refusal": ("payment_svc.executor", outage_is_refusal),
+    "terminal_is_not_final": ("payment_svc.operations", terminal_is_not_final),
+    "transfers_repeat": ("wallet_svc.store.transfers", transfers_repeat),
+    "no_row_locks": ("wallet_svc.store.wallets", no_row_locks),
+    "unordered_locks": ("wallet_svc.store.wallets", unordered_locks),
+    "unknown_commit_is_success": ("chassis.database", unknown_commit_is_success),
+    "promise_before_commit": ("payment_svc.operations", promise_before_commit),
+    "uncounted_events": ("payment_svc.store.payments", uncounted_events),
+}
+
+
+def patches_of(module_name: Any) -> Any:
+    """What is to be done to a module in this process."""
+    found: list[Any] = []
+    if module_name == "chassis.clock" and os.environ.get("YARD_CLOCK_FILE"):
+        found.append(wrong_clock)
+    wanted, patch = BUGS.get(os.environ.get("YARD_BUG", ""), ("", None))
+    if patch is not None and module_name == wanted:
+        found.append(patch)
+    return found

@@ -1,0 +1,240 @@
+"""One run: start a system behind proxies, let people pay, break it, heal it, check everything."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from embedded.layout import Layout
+from tests.chaos import planted
+from tests.chaos.checks import Violation, check_all
+from tests.chaos.faults import Faults, port_of
+from tests.chaos.load import Load, Person
+from tests.chaos.schedule import EDGES, PROCESSES, Fault, make_schedule
+from tests.chaos.snapshot import execute, is_at_rest, read_snapshot
+from tests.e2e.stack import Stack
+from tests.proxy import FaultyProxy
+
+SITE = Path(__file__).parent / "site"
+REST_SECONDS_MAX = 30.0
+"""After the last fault everything must be terminal within this."""
+_HEALTHY_SECONDS_MAX = 60.0
+_SETTLE_SECONDS_MAX = 60.0
+_CLIENTS = 10
+_ASKED_AGAIN_SHARE = 0.2
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Verdict:
+    """What a run showed."""
+
+    seed: int
+    minutes: float
+    bug: str
+    schedule: list[Fault]
+    operations: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    failed_faults: list[str] = field(default_factory=list)
+    rest_seconds: float = 0.0
+    violations: list[Violation] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.violations
+
+    def as_json(self) -> dict[str, Any]:
+        """The verdict for programs."""
+        return {
+            "seed": self.seed,
+            "minutes": self.minutes,
+            "bug": self.bug,
+            "passed": self.passed,
+            "operations": dict(self.operations),
+            "faults": dict(self.faults),
+            "failed_faults": self.failed_faults,
+            "rest_seconds": round(self.rest_seconds, 1),
+            "violations": [str(item) for item in self.violations],
+        }
+
+
+async def run_yard(
+    seed: int, minutes: float, directory: Path, *, bug: str = "", say: Say = lambda _text: None
+) -> Verdict:
+    """Run once in an empty directory. Answers the verdict; raises only if the yard itself fails."""
+    chosen = planted.BUGS[bug] if bug else planted.Bug("")
+    extra = planted.faults_that_show(chosen, minutes)
+    schedule = sorted(make_schedule(seed, minutes) if not bug else extra)
+    verdict = Verdict(seed, minutes, bug, schedule)
+    async with _system(directory, bug=bug) as (stack, proxies, clocks):
+        admin_url = await stack.server_url("postgres")
+        for database, statement in chosen.statements:
+            await execute(admin_url, database, statement)
+        load = await _make_load(stack, seed)
+        faults = Faults(stack, proxies=proxies, clocks=clocks, seed=seed)
+        await faults.copy_valkey()
+        paying = asyncio.create_task(load.run(_CLIENTS))
+        await _break(schedule, faults, verdict, minutes, say)
+        await faults.heal()
+        load.stop()
+        await paying
+        healed_at = time.monotonic()
+        await _come_to_rest(stack, load, admin_url, verdict, healed_at)
+        verdict.operations = load.counts()
+        verdict.failed_faults = faults.failures
+        verdict.violations += [Violation("no 500", text) for text in load.surprises]
+        unused = [edge for edge, proxy in proxies.items() if not proxy.accepted]
+        assert not unused, f"traffic goes past the proxies of {unused}"
+        snapshot = await read_snapshot(admin_url)
+        verdict.violations += check_all(snapshot, load.history)
+    return verdict
+
+
+async def _break(
+    schedule: list[Fault], faults: Faults, verdict: Verdict, minutes: float, say: Say
+) -> None:
+    """Do what the schedule says, when it says it."""
+    began = time.monotonic()
+    doing: list[asyncio.Task[None]] = []
+    for fault in schedule:
+        await asyncio.sleep(max(0.0, began + fault.at_seconds - time.monotonic()))
+        say(str(fault))
+        verdict.faults[fault.kind] += 1
+        doing.append(asyncio.create_task(faults.do(fault)))
+    await asyncio.sleep(max(0.0, began + minutes * 60 - time.monotonic()))
+    await asyncio.gather(*doing)
+
+
+async def _come_to_rest(
+    stack: Stack, load: Load, admin_url: str, verdict: Verdict, healed_at: float
+) -> None:
+    """Wait until everything has ended, ask again, and wait again."""
+    try:
+        await stack.healthy(_HEALTHY_SECONDS_MAX)
+        healthy_at = time.monotonic()
+        await _until_rest(admin_url, REST_SECONDS_MAX)
+        verdict.rest_seconds = time.monotonic() - min(healthy_at, healed_at)
+        async with asyncio.timeout(_SETTLE_SECONDS_MAX):
+            await load.settle()
+            await load.ask_again(_ASKED_AGAIN_SHARE)
+        await _until_rest(admin_url, REST_SECONDS_MAX)
+    except TimeoutError:
+        verdict.violations.append(
+            Violation("comes to rest", f"not terminal within {REST_SECONDS_MAX:.0f} s")
+        )
+
+
+async def _until_rest(admin_url: str, seconds_max: float) -> None:
+    async with asyncio.timeout(seconds_max):
+        while not await is_at_rest(admin_url):  # noqa: ASYNC110 - a database cannot call us
+            await asyncio.sleep(0.25)
+
+
+async def _make_load(stack: Stack, seed: int) -> Load:
+    people = {
+        name: Person(name, gateway=stack.gateway, token=await stack.token(name))
+        for name in ("alice", "bob", "cafe")
+    }
+    wallets = await people["cafe"].ask("GET", "/payments?limit=1")
+    assert wallets is not None, "the gateway answers before anything is broken"
+    cafe_id = _subject_of(people["cafe"])
+    qr = (await people["alice"].http.get(f"/merchants/{cafe_id}/qr?format=text")).text
+    load = Load(people, seed=seed, qr=qr)
+    await load.prepare()
+    return load
+
+
+def _subject_of(person: Person) -> str:
+    payload = person.http.headers["Authorization"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    subject: str = claims["sub"]
+    return subject
+
+
+@asynccontextmanager
+async def _system(
+    directory: Path, *, bug: str
+) -> AsyncIterator[tuple[Stack, dict[str, FaultyProxy], dict[str, Path]]]:
+    """A system all of whose edges go through proxies."""
+    stack = Stack(directory / "data")
+    await stack.up()  # to know its ports and secrets
+    await stack.down()
+    layout = Layout(stack.data)
+    ports = _ports(layout)
+    proxies = {
+        edge: await FaultyProxy.start("127.0.0.1", ports[edge.partition("-")[2]]) for edge in EDGES
+    }
+    clocks = {name: directory / f"{name}.clock" for name in PROCESSES}
+    for clock in clocks.values():
+        clock.write_text("0")
+    stack.environment = _environment(directory, layout, proxies, clocks, bug)
+    try:
+        await stack.up()
+        yield stack, proxies, clocks
+    finally:
+        for proxy in proxies.values():
+            proxy.pass_through()
+        with contextlib.suppress(AssertionError, TimeoutError):
+            await stack.down()
+        for proxy in proxies.values():
+            await proxy.close()
+        shutil.rmtree(stack.data, ignore_errors=True)
+
+
+def _ports(layout: Layout) -> dict[str, int]:
+    return msgspec.json.decode((layout.root / "ports.json").read_bytes(), type=dict[str, int])
+
+
+_URL_FILES = {
+    "payment-postgres": ("PAYMENT_DATABASE_URL", "payment.database-url"),
+    "wallet-postgres": ("WALLET_DATABASE_URL", "wallet.database-url"),
+    "ledger-postgres": ("LEDGER_DATABASE_URL", "ledger.database-url"),
+    "barcode-postgres": ("BARCODE_DATABASE_URL", "barcode.database-url"),
+    "payment-nats": ("PAYMENT_NATS_URL", "payment.nats-url"),
+    "ledger-nats": ("LEDGER_NATS_URL", "ledger.nats-url"),
+    "gateway-nats": ("GATEWAY_NATS_URL", "gateway.nats-url"),
+    "barcode-valkey": ("BARCODE_VALKEY_URL", "barcode.valkey-url"),
+}
+"""The setting of an edge, and the secret that it has without a proxy."""
+
+
+def _environment(
+    directory: Path,
+    layout: Layout,
+    proxies: dict[str, FaultyProxy],
+    clocks: dict[str, Path],
+    bug: str,
+) -> dict[str, str]:
+    """What the processes are told so that they go through the proxies."""
+    environment: dict[str, str] = {}
+    for edge, proxy in proxies.items():
+        if edge in _URL_FILES:
+            setting, secret = _URL_FILES[edge]
+            url = layout.secret_file(secret).read_text().strip()
+            file = directory / f"{edge}.url"
+            file.write_text(url.replace(f":{port_of(url)}", f":{proxy.port}"))
+            environment[f"QRPAY_{setting}_FILE"] = str(file)
+        else:
+            caller, _, callee = edge.partition("-")
+            name = f"QRPAY_{caller.upper()}_{callee.upper()}_TARGET"
+            environment[name] = f"127.0.0.1:{proxy.port}"
+    for name, clock in clocks.items():
+        environment[f"QRPAY_{name.upper()}_PYTHONPATH"] = str(SITE)
+        environment[f"QRPAY_{name.upper()}_YARD_CLOCK_FILE"] = str(clock)
+    for name in planted.BUGS[bug].processes if bug else ():
+        environment[f"QRPAY_{name.upper()}_YARD_BUG"] = bug
+    return environment
