@@ -86,9 +86,11 @@ class _JoiningTransport:
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection. ``limits`` is set on a subclass per server: see ``HttpServer``."""
+    """One connection. What is common to all is set on a subclass per server: see ``HttpServer``."""
 
     limits: ClassVar[GatewaySettings]
+    last_answers: ClassVar[bool] = False
+    """Whether each answer is the last one on its connection."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -147,6 +149,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading = _Reading.BODY
         self._stop_head_timer()
         super().on_headers_complete()
+        if self.last_answers and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body; after the answer nobody reads it."""
@@ -200,11 +204,15 @@ class HttpServer(uvicorn.Server):
     """uvicorn, told to leave signals, logging and its own command line's habits to us."""
 
     def __init__(self, app: ASGIApp, *, settings: GatewaySettings) -> None:
-        protocol = type("Protocol", (GuardedProtocol,), {"limits": settings})
+
+        class Protocol(GuardedProtocol):
+            limits = settings
+
+        self._protocol = Protocol
         super().__init__(
             uvicorn.Config(
                 app,
-                http=protocol,
+                http=self._protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -217,6 +225,11 @@ class HttpServer(uvicorn.Server):
             )
         )
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+    def drain(self) -> None:
+        """Serve on, but tell every client not to come again by the same connection: one that is in
+        use when it is closed costs a request."""
+        self._protocol.last_answers = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -119,6 +119,7 @@ class _Gateway:
             await serving.stopping.wait()
             _LOG.info("draining")
             self._readiness.draining = True
+            server.drain()
             await asyncio.sleep(settings.drain_delay_seconds)
             # First no new connections, then nobody waits any longer: a stream that ends now comes
             # back to another gateway.

@@ -152,6 +152,26 @@ async def test_drain(mesh: Mesh) -> None:
             await asyncio.open_connection("127.0.0.1", gateway.port)
 
 
+async def test_nobody_is_cut_off_by_a_drain(mesh: Mesh) -> None:
+    """While it says that it is going, every answer tells the client not to come again by the same
+    connection. Who then goes elsewhere has no request on its way when connections are closed."""
+    async with running_gateway(mesh, drain_delay_seconds=0.5) as gateway:
+        user = await gateway.user()
+
+        async def ask_till_told() -> None:
+            answer = await user.get("/payments")
+            while answer.headers.get("connection") != "close":
+                assert answer.status_code == 200
+                answer = await user.get("/payments")
+            assert answer.status_code == 200
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as clients:
+            for _ in range(8):
+                clients.create_task(ask_till_told())
+            gateway.stopping.set()
+            clients.create_task(asyncio.wait_for(gateway.ended, 20))
+
+
 async def test_keys_change(mesh: Mesh, tmp_path: Path) -> None:
     """The issuer publishes a new key: its first token finds it. It withdraws the old one: as soon
     as the keys are read again, its tokens end, although they were good a moment ago."""
