@@ -1,4 +1,4 @@
-"""What surrounds every RPC, in this order: span, errors, caller, deadline, handler."""
+"""What surrounds every RPC, in this order: span, errors, a place, caller, deadline, handler."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from grpc_status import rpc_status
 from opentelemetry import trace
 
 from chassis.channel import deadline
-from chassis.errors import DeadlineExceeded, PermissionDenied, ServiceError, to_status
+from chassis.errors import (
+    DeadlineExceeded,
+    Overloaded,
+    PermissionDenied,
+    ServiceError,
+    to_status,
+)
 from chassis.logs import get_logger
 from chassis.telemetry import context_of, traceparent_of_metadata
 from chassis.tls import peer_identity
@@ -33,11 +39,13 @@ class Shell(grpc.aio.ServerInterceptor):
 
     ``callers`` maps a full method name ("/qrpay.wallet.v1.WalletService/GetOwner") to the
     identities that may call it. A method that is not in it (health, reflection) is open to every
-    identity.
+    identity, and takes none of the ``places``: a process that has all hands full is alive, and must
+    be able to say so.
     """
 
-    def __init__(self, callers: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, callers: Mapping[str, Collection[str]], *, places: int) -> None:
         self._callers = callers
+        self._places = Places(places)
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(
@@ -64,6 +72,7 @@ class Shell(grpc.aio.ServerInterceptor):
         handler = keep_deadline(handler)
         if method in self._callers:
             handler = check_caller(handler, allowed=frozenset(self._callers[method]))
+            handler = take_place(handler, places=self._places)
         handler = map_errors(handler, method=method)
         return make_span(handler, method=method)
 
@@ -104,6 +113,28 @@ def map_errors(handler: Handler, *, method: str) -> Handler:
         return await context.abort_with_status(rpc_status.to_status(to_status(failure)))
 
     return mapped
+
+
+class Places:
+    """How many calls may still be begun."""
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+
+
+def take_place(handler: Handler, *, places: Places) -> Handler:
+    """A call that finds no place is refused at once: waiting would only make it late."""
+
+    async def placed(request: Any, context: Any) -> Any:
+        if places.free <= 0:
+            raise Overloaded
+        places.free -= 1
+        try:
+            return await handler(request, context)
+        finally:
+            places.free += 1
+
+    return placed
 
 
 def check_caller(handler: Handler, *, allowed: frozenset[str]) -> Handler:

@@ -25,6 +25,8 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _READINESS_SECONDS = 1.0
 """How often readiness is looked at, and how long a look may take."""
+_OTHER_RPCS_MAX = 256
+"""Calls that are served beside those of our services: health and reflection."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +127,9 @@ def _build_server(settings: ProcessSettings, services: Sequence[RpcService]) -> 
     # the jitter keeps a whole fleet from reconnecting at once.
     age_ms = int(300_000 * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
     server = grpc.aio.server(
-        interceptors=[Shell(callers)],
-        maximum_concurrent_rpcs=settings.rpcs_concurrent_max,
+        interceptors=[Shell(callers, places=settings.rpcs_concurrent_max)],
+        # The last resort, without a look at what is called.
+        maximum_concurrent_rpcs=settings.rpcs_concurrent_max + _OTHER_RPCS_MAX,
         options=[
             ("grpc.so_reuseport", 0),
             # Under the name that grpc reads now; the older min_recv_... is ignored without a word.

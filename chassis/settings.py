@@ -77,7 +77,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a stopping process still takes calls after it said that it is not serving, so that
     load balancers can look away first."""
     rpcs_concurrent_max: PositiveInt = 512
-    """Calls that are served at a time; more are refused as overload."""
+    """Calls that are served at a time; more are refused as overload. Health is always answered."""
 
     @property
     def tls(self) -> TlsFiles:

@@ -366,7 +366,8 @@ async def test_an_outage_is_tried_again_by_the_channel(run: Run, servicer: Servi
 
 
 async def test_too_many_calls_are_refused(run: Run, servicer: Servicer) -> None:
-    """A full process says so at once instead of letting everybody wait."""
+    """A full process says so at once instead of letting everybody wait; and it says that it lives,
+    or it would be restarted for being busy."""
     entered, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:
@@ -377,8 +378,10 @@ async def test_too_many_calls_are_refused(run: Run, servicer: Servicer) -> None:
     async with run(services=[service(servicer)], rpcs_concurrent_max=1) as process:
         first = asyncio.create_task(process.echo("first"))
         await entered.wait()
-        with pytest.raises(Overloaded):
+        with pytest.raises(ServiceError) as caught:
             await process.echo("second")
+        assert (caught.value.reason, caught.value.retryable) == (Overloaded.reason, True)
+        assert await process.health("") == await process.health() == SERVING
         go_on.set()
         assert await first == "first"
         assert await process.echo("third") == "third"
