@@ -89,7 +89,12 @@ def _settings(
             **secret("VALKEY_URL", "barcode.valkey-url", servers.valkey_url),
             **secret("CODE_HMAC_KEY", "code-hmac.key", code_key),
         },
-        "ledger": {**listen("ledger"), **database("ledger"), **queue("ledger")},
+        "ledger": {
+            **listen("ledger"),
+            **database("ledger"),
+            **queue("ledger"),
+            **targets("payment", "wallet"),
+        },
         "payment": {
             **listen("payment"),
             **database("payment"),

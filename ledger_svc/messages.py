@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 
 from ledger_svc.model import Booking, fault_of, is_id
 from qrpay.payment.v1 import payment_queue_pb2
+from qrpay.wallet.v1 import wallet_pb2
 
 
 class MalformedMessage(ValueError):
@@ -65,6 +66,20 @@ def read_message(data: bytes) -> Reading:
         reading.bookings.append(booking)
         reading.traceparents.append(task.traceparent)
     return reading
+
+
+def booking_of_transfer(item: wallet_pb2.ExecutedTransfer) -> Booking:
+    """What the journal says of a transfer that moved money."""
+    transfer, time = item.transfer, item.outcome.execute_time
+    return Booking(
+        transfer.payment_id,
+        transfer.kind,
+        transfer.debit_wallet_id,
+        transfer.credit_wallet_id,
+        transfer.money.currency_code,
+        transfer.money.amount_minor,
+        time.seconds * 1_000_000 + time.nanos // 1000,
+    )
 
 
 def _booking(

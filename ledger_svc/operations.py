@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from enum import Enum
 
 from sqlalchemy.exc import DBAPIError
@@ -77,6 +78,16 @@ async def booked_payments(database: Database, payment_ids: Sequence[str]) -> set
     """Which of these payments are in the journal. Raises like ``post_bookings``."""
     with _database_errors():
         return set(await database.read(lambda connection: store.booked(connection, payment_ids)))
+
+
+async def caught_up_to(database: Database) -> datetime:
+    """Up to when the journal is known to have every completed payment."""
+    return await database.read(store.caught_up_to)
+
+
+async def set_caught_up_to(database: Database, moment: datetime) -> None:
+    """Move that moment on; never back."""
+    await database.transaction(lambda connection: store.set_caught_up_to(connection, moment))
 
 
 async def batch_get_accounts(database: Database, account_ids: Sequence[str]) -> list[Account]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.settings import PositiveInt, ProcessSettings, Secret
+from chassis.settings import PositiveInt, PositiveSeconds, ProcessSettings, Secret
 
 
 class LedgerSettings(ProcessSettings, frozen=True, kw_only=True):
@@ -14,6 +14,14 @@ class LedgerSettings(ProcessSettings, frozen=True, kw_only=True):
     """NATS with JetStream, as the service's own user."""
     database_connections_max: PositiveInt = 6
     """One posts, the others read."""
+    payment_target: str
+    """gRPC target of payment: asked which payments were completed."""
+    wallet_target: str
+    """gRPC target of wallet: asked for the transfers of those that the queue lost."""
+    catch_up_every_seconds: PositiveSeconds = 5.0
+    """How often it is asked."""
+    call_seconds_max: PositiveSeconds = 5.0
+    """How long it waits for an answer."""
     results_per_transaction_max: PositiveInt = 256
     """Results that are booked in one database transaction."""
     messages_buffered_max: PositiveInt = 32

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.arrays import number_array, text_array
 from ledger_svc.model import Booking, TrialBalanceLine
-from ledger_svc.tables import accounts, journal_transactions, postings
+from ledger_svc.tables import accounts, catch_up, journal_transactions, postings
 
 _DEBIT, _CREDIT = 1, 2
 
@@ -274,3 +274,16 @@ async def trial_balance(connection: AsyncConnection) -> list[TrialBalanceLine]:
         TrialBalanceLine(code, int(debits), int(credits_), count)
         for code, debits, credits_, count in result
     ]
+
+
+async def caught_up_to(connection: AsyncConnection) -> datetime:
+    """Up to when the journal is known to have every completed payment."""
+    moment: datetime = (await connection.execute(select(catch_up.c.caught_up_to))).scalar_one()
+    return moment
+
+
+async def set_caught_up_to(connection: AsyncConnection, moment: datetime) -> None:
+    """Move that moment on; never back."""
+    await connection.execute(
+        catch_up.update().where(catch_up.c.caught_up_to < moment).values(caught_up_to=moment)
+    )

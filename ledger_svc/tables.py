@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, MetaData, SmallInteger, Table, Text
 
 metadata = MetaData()
 
@@ -23,6 +23,13 @@ journal_transactions = Table(
     Column("kind", SmallInteger, nullable=False),
     Column("effective_time", DateTime(timezone=True), nullable=False),
     Column("book_time", DateTime(timezone=True), nullable=False),
+)
+
+catch_up = Table(
+    "catch_up",
+    metadata,
+    Column("one", Boolean, primary_key=True),
+    Column("caught_up_to", DateTime(timezone=True), nullable=False),
 )
 
 postings = Table(

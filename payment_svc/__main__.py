@@ -202,7 +202,7 @@ def _background(
         )
         found += _executing(settings, jetstream, executor, filing)
     if "results" in settings.payment_roles:
-        results = Results(database=database, tell=publisher.tell, clock=clock)
+        results = Results(database=database, tell=publisher.tell)
         applying = Consumer(
             jetstream,
             RESULTS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row
@@ -20,11 +21,14 @@ from payment_svc.errors import (
     RequestIdReused,
 )
 from payment_svc.model import Kind, NewPayment, Status, StoredPayment
+from payment_svc.store import bank_accounts as bank_store
 from payment_svc.store import payments as store
 from payment_svc.store.payments import Ending, PaymentFilter
 
 _LOCK_NOT_AVAILABLE = "55P03"
 _BANK_ACCOUNTS_MAX = 100
+_SETTLED_AFTER_SECONDS = 15.0
+"""Longer than any transaction may take (8 s, and a stopped server's pause in between)."""
 
 
 class Accepted(NamedTuple):
@@ -104,16 +108,13 @@ def _answer_again(row: StoredPayment | None, fingerprint: bytes) -> Accepted | S
     return Accepted(row, replayed=True)
 
 
-async def apply_results(
-    database: Database, results: Sequence[Result], *, clock: Clock
-) -> list[StoredPayment]:
+async def apply_results(database: Database, results: Sequence[Result]) -> list[StoredPayment]:
     """Make payments terminal, number their events, and answer all of them that are terminal now.
 
     A payment that was terminal before stays as it was and is answered too: if its event was lost
     between the commit and the telling, a redelivered result tells it again.
     """
     by_id = {result.payment_id: result for result in results}
-    complete_time = clock.now()
 
     async def work(connection: AsyncConnection) -> list[StoredPayment]:
         locked = await store.lock_payments(connection, list(by_id))
@@ -129,7 +130,7 @@ async def apply_results(
             endings = [
                 _ending(by_id[payment.id], numbers.get(payment.id, 0)) for payment in pending
             ]
-            ended = await store.end_payments(connection, endings, complete_time=complete_time)
+            ended = await store.end_payments(connection, endings)
             assert len(ended) == len(pending), "they are locked"
             rows += ended
         return sorted(rows, key=lambda row: row.event_number or 0)
@@ -218,6 +219,34 @@ async def list_events(
     return await database.read(work)
 
 
+async def settled_until(database: Database) -> datetime:
+    """The moment before which no payment will be completed any more: every transaction that began
+    then has ended."""
+    return await database.read(
+        lambda connection: store.settled_until(connection, seconds=_SETTLED_AFTER_SECONDS)
+    )
+
+
+async def list_completed(
+    database: Database,
+    *,
+    start_time: datetime,
+    end_time: datetime,
+    after_id: str,
+    count_max: int,
+) -> list[str]:
+    """Ids of the payments that were completed in a span of time, by id."""
+    return await database.read(
+        lambda connection: store.list_completed(
+            connection,
+            start_time=start_time,
+            end_time=end_time,
+            after_id=after_id,
+            count_max=count_max,
+        )
+    )
+
+
 async def create_bank_account(
     database: Database, *, owner_id: str, holder: str, iban: str, clock: Clock, ids: IdMaker
 ) -> Row[Any]:
@@ -226,7 +255,7 @@ async def create_bank_account(
     bank_account_id, now = ids.make("bnk"), clock.now()
 
     async def work(connection: AsyncConnection) -> Row[Any]:
-        await store.insert_bank_account(
+        await bank_store.insert_bank_account(
             connection,
             bank_account_id=bank_account_id,
             owner_id=owner_id,
@@ -234,7 +263,7 @@ async def create_bank_account(
             iban=iban,
             create_time=now,
         )
-        accounts = await store.list_bank_accounts(
+        accounts = await bank_store.list_bank_accounts(
             connection, owner_id, count_max=_BANK_ACCOUNTS_MAX + 1
         )
         if len(accounts) > _BANK_ACCOUNTS_MAX:
@@ -248,7 +277,9 @@ async def list_bank_accounts(database: Database, owner_id: str) -> list[Row[Any]
     """An owner's bank accounts, oldest first."""
 
     async def work(connection: AsyncConnection) -> list[Row[Any]]:
-        return await store.list_bank_accounts(connection, owner_id, count_max=_BANK_ACCOUNTS_MAX)
+        return await bank_store.list_bank_accounts(
+            connection, owner_id, count_max=_BANK_ACCOUNTS_MAX
+        )
 
     return await database.read(work)
 
@@ -259,6 +290,6 @@ async def find_bank_accounts(
     """The bank accounts that exist for pairs of owner id and bank account id."""
 
     async def work(connection: AsyncConnection) -> dict[tuple[str, str], Row[Any]]:
-        return await store.bank_accounts_of(connection, keys)
+        return await bank_store.bank_accounts_of(connection, keys)
 
     return await database.read(work)

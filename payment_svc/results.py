@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from chassis.clock import Clock
 from chassis.database import Database
 from chassis.jetstream import Message
 from chassis.logs import get_logger
@@ -23,11 +22,9 @@ class Results:
         *,
         database: Database,
         tell: Callable[[payment_queue_pb2.EventBatch], Awaitable[None]],
-        clock: Clock,
     ) -> None:
         self._database = database
         self._tell = tell
-        self._clock = clock
 
     async def handle(self, messages: Sequence[Message[payment_queue_pb2.ResultBatch]]) -> None:
         """Apply the results of these messages and tell the payments' ends.
@@ -38,7 +35,7 @@ class Results:
         results = [result_of(result) for message in messages for result in message.value.results]
         if not results:
             return
-        rows = await operations.apply_results(self._database, results, clock=self._clock)
+        rows = await operations.apply_results(self._database, results)
         if len(rows) < len({result.payment_id for result in results}):
             known = {row.id for row in rows}
             lost = [item.payment_id for item in results if item.payment_id not in known]

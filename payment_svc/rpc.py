@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -31,6 +31,7 @@ from payment_svc.messages import (
     event_message,
     payment_message,
     request_of,
+    timestamp,
 )
 from payment_svc.model import Kind, Status, printable
 from payment_svc.store.payments import PaymentFilter
@@ -40,12 +41,18 @@ SUBMIT_ITEMS_MAX = 256
 GET_ITEMS_MAX = 512
 _HOLDER_CHARACTERS_MAX = 80
 _PAGE_KIND = "payment.payments"
+_COMPLETED_KIND = "payment.completed"
+COMPLETED_ITEMS_MAX = 2000
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECONDS_MAX = 200 * 366 * 24 * 3600 * 1_000_000
+"""Two centuries: what a forged page token may ask for at most."""
 
 ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "SubmitPayments": frozenset({"gateway", "operator"}),
     "GetPayment": frozenset({"gateway", "operator"}),
     "BatchGetPayments": frozenset({"gateway", "operator", "ledger"}),
     "ListPayments": frozenset({"gateway", "operator"}),
+    "ListCompletedPayments": frozenset({"ledger", "operator"}),
     "ListPaymentEvents": frozenset({"gateway", "operator"}),
     "CreateBankAccount": frozenset({"gateway", "operator"}),
     "ListBankAccounts": frozenset({"gateway", "operator"}),
@@ -155,6 +162,34 @@ class PaymentServicer(payment_pb2_grpc.PaymentServiceServicer):
             events=[event_message(row) for row in rows[:page_size]],
             more=len(rows) > page_size,
             head_number=head,
+        )
+
+    async def ListCompletedPayments(
+        self, request: payment_pb2.ListCompletedPaymentsRequest, context: Any
+    ) -> payment_pb2.ListCompletedPaymentsResponse:
+        """A page of what was completed in a span of time that is over."""
+        page_size = page_size_of(request.page_size, maximum=COMPLETED_ITEMS_MAX)
+        start_time = _time(request.start_time) if request.HasField("start_time") else _BEGINNING
+        if request.page_token:
+            after_id, microseconds = decode_page_token(
+                _COMPLETED_KIND, request.page_token, tuple[str, int]
+            )
+            end_time = _BEGINNING + timedelta(microseconds=min(microseconds, _MICROSECONDS_MAX))
+        else:
+            after_id, end_time = "", await operations.settled_until(self._database)
+        found = await operations.list_completed(
+            self._database,
+            start_time=start_time,
+            end_time=end_time,
+            after_id=after_id,
+            count_max=page_size + 1,
+        )
+        page, more = found[:page_size], len(found) > page_size
+        end = (end_time - _BEGINNING) // timedelta(microseconds=1)
+        return payment_pb2.ListCompletedPaymentsResponse(
+            payment_ids=page,
+            next_page_token=encode_page_token(_COMPLETED_KIND, [page[-1], end]) if more else "",
+            end_time=timestamp(end_time),
         )
 
     async def CreateBankAccount(

@@ -1,4 +1,4 @@
-"""Statements about payments, their events and bank accounts."""
+"""Statements about payments and their events."""
 
 from __future__ import annotations
 
@@ -12,24 +12,20 @@ from sqlalchemy import (
     CollectionAggregate,
     ColumnElement,
     Result,
-    Row,
     Select,
     Text,
-    and_,
     any_,
     cast,
     literal,
-    or_,
     select,
     text,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.arrays import number_array, text_array
 from payment_svc.model import Kind, NewPayment, Status, StoredPayment
-from payment_svc.tables import bank_accounts, event_counter, payments
+from payment_svc.tables import event_counter, payments
 
 
 class LockedPayment(NamedTuple):
@@ -96,7 +92,7 @@ _END_PAYMENTS = text("""
         payer_entry_number = ending.payer_entry_number,
         payee_entry_number = ending.payee_entry_number,
         event_number = nullif(ending.event_number, 0),
-        complete_time = :complete_time
+        complete_time = now()
     FROM unnest(
         CAST(:payment_id AS text[]), CAST(:status AS text[]), CAST(:failure_code AS text[]),
         CAST(:payer_entry_number AS bigint[]), CAST(:payee_entry_number AS bigint[]),
@@ -135,6 +131,18 @@ _POSTPONE = text("""
 _NEVER = text("""
     UPDATE payments SET sweep_time = '9999-01-01 00:00:00+00'
     WHERE id = any(CAST(:payment_ids AS text[])) AND status = 'PENDING'
+""")
+
+
+# Times are the database's own, so that no process with a wrong clock can end a payment in the past.
+_SETTLED_UNTIL = text("SELECT date_trunc('milliseconds', now()) - make_interval(secs => :seconds)")
+
+_COMPLETED = text("""
+    SELECT id FROM payments
+    WHERE complete_time >= :start_time AND complete_time < :end_time AND status = 'COMPLETED'
+        AND id > :after_id
+    ORDER BY id
+    LIMIT :count_max
 """)
 
 
@@ -206,12 +214,12 @@ async def last_event_number(connection: AsyncConnection) -> int:
 
 
 async def end_payments(
-    connection: AsyncConnection, endings: Sequence[Ending], *, complete_time: datetime
+    connection: AsyncConnection, endings: Sequence[Ending]
 ) -> list[StoredPayment]:
     """Make PENDING payments terminal; answer those that were."""
     columns = zip(Ending._fields, zip(*endings, strict=True), strict=True)
     parameters: dict[str, Any] = {name: list(column) for name, column in columns}
-    result = await connection.execute(_END_PAYMENTS, {**parameters, "complete_time": complete_time})
+    result = await connection.execute(_END_PAYMENTS, parameters)
     return _stored(result)
 
 
@@ -223,6 +231,33 @@ async def take_overdue_payments(
         _TAKE_OVERDUE, {"again_after_seconds": again_after_seconds, "count_max": count_max}
     )
     return _stored(result)
+
+
+async def settled_until(connection: AsyncConnection, *, seconds: float) -> datetime:
+    """The moment that many seconds ago, by the database's clock."""
+    moment: datetime = (await connection.execute(_SETTLED_UNTIL, {"seconds": seconds})).scalar_one()
+    return moment
+
+
+async def list_completed(
+    connection: AsyncConnection,
+    *,
+    start_time: datetime,
+    end_time: datetime,
+    after_id: str,
+    count_max: int,
+) -> list[str]:
+    """Ids of the payments that were completed in a span of time, by id."""
+    result = await connection.execute(
+        _COMPLETED,
+        {
+            "start_time": start_time,
+            "end_time": end_time,
+            "after_id": after_id,
+            "count_max": count_max,
+        },
+    )
+    return list(result.scalars())
 
 
 async def postpone_sweeps(
@@ -298,55 +333,6 @@ async def list_events(
     both = union_all(*limited).subquery()
     result = await connection.execute(select(both).order_by(both.c.event_number).limit(count_max))
     return _stored(result)
-
-
-async def insert_bank_account(
-    connection: AsyncConnection,
-    *,
-    bank_account_id: str,
-    owner_id: str,
-    holder: str,
-    iban: str,
-    create_time: datetime,
-) -> None:
-    """Store a bank account, unless its owner has one with this IBAN."""
-    await connection.execute(
-        insert(bank_accounts)
-        .values(
-            id=bank_account_id, owner_id=owner_id, holder=holder, iban=iban, create_time=create_time
-        )
-        .on_conflict_do_nothing(index_elements=["owner_id", "iban"])
-    )
-
-
-async def list_bank_accounts(
-    connection: AsyncConnection, owner_id: str, *, count_max: int
-) -> list[Row[Any]]:
-    """An owner's bank accounts, oldest first."""
-    result = await connection.execute(
-        select(bank_accounts)
-        .where(bank_accounts.c.owner_id == owner_id)
-        .order_by(bank_accounts.c.create_time, bank_accounts.c.id)
-        .limit(count_max)
-    )
-    return list(result)
-
-
-async def bank_accounts_of(
-    connection: AsyncConnection, keys: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], Row[Any]]:
-    """The bank accounts that exist for pairs of owner id and bank account id."""
-    result = await connection.execute(
-        select(bank_accounts).where(
-            or_(
-                *(
-                    and_(bank_accounts.c.id == account_id, bank_accounts.c.owner_id == owner_id)
-                    for owner_id, account_id in keys
-                )
-            )
-        )
-    )
-    return {(row.owner_id, row.id): row for row in result}
 
 
 def _columns(rows: Sequence[NewPayment] | Sequence[Ending]) -> dict[str, str]:

@@ -152,6 +152,28 @@ async def test_the_whole_queue_is_lost(victim: Stack, tokens: dict[str, str]) ->
     await check(victim, load)
 
 
+async def test_results_that_the_ledger_has_not_seen_are_lost(
+    victim: Stack, tokens: dict[str, str]
+) -> None:
+    """The queue is wiped while it holds results of payments that are completed already and not yet
+    booked: the journal finds them by itself."""
+    await victim.healthy()
+    await victim.kill("ledger", signal.SIGSTOP)
+    alice = User(gateway=victim.gateway, token=tokens["alice"])
+    body = {"to": "bob", "amount": 1, "currency": "USD"}
+    for _ in range(5):
+        answer = await alice.post("/payments/send", body, key=str(uuid4()), wait=5)
+        assert answer.json()["status"] == "COMPLETED"
+    (store,) = [path for path in victim.data.rglob("jetstream") if path.is_dir()]
+    shutil.rmtree(store)
+    await victim.kill("nats")
+    await asyncio.sleep(1)
+    await victim.kill("ledger", signal.SIGCONT)
+    await victim.healthy()
+    await Books(await victim.server_url("postgres")).check()
+    await alice.http.aclose()
+
+
 async def test_everything_is_killed_at_once(victim: Stack, tokens: dict[str, str]) -> None:
     """All processes and servers at the same moment, as when a machine fails."""
     async with Load(victim, tokens) as load:

@@ -63,7 +63,7 @@ def sweeper_fails_payments(sweeper: Any) -> Any:
         )
         results = [sweeper.operations.Result(row.id, "INSUFFICIENT_FUNDS", 0, 0) for row in rows]
         if results:
-            await sweeper.operations.apply_results(self._database, results, clock=self._clock)
+            await sweeper.operations.apply_results(self._database, results)
         return len(rows)
 
     sweeper.Sweeper.sweep = sweep
@@ -108,8 +108,8 @@ def terminal_is_not_final(operations: Any) -> Any:
     """A late result overwrites how a payment ended; refusals arrive late."""
     apply = operations.apply_results
 
-    async def apply_over(database: Any, results: Any, *, clock: Any) -> Any:
-        rows = await apply(database, results, clock=clock)
+    async def apply_over(database: Any, results: Any) -> Any:
+        rows = await apply(database, results)
 
         async def reopen(connection: Any) -> Any:
             await connection.execute(

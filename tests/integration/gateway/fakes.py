@@ -238,6 +238,10 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
     page_size_max = 3
     """Small, so that catching up takes several pages."""
 
+    async def ListCompletedPayments(self, request: Any, context: Any) -> Any:
+        """Not for gateways."""
+        raise refusal("PERMISSION_DENIED", grpc.StatusCode.PERMISSION_DENIED)
+
     async def CreateBankAccount(self, request: Any, context: Any) -> Any:
         """Store a bank account."""
         await self.faults.strike("CreateBankAccount")

@@ -211,6 +211,8 @@ def consume(queue_server: NatsServer, ids: IdMaker) -> Callable[..., Any]:
             tls_ca_file=Path(),
             database_url=Secret("opened already"),
             nats_url=Secret("opened already"),
+            payment_target="not asked",
+            wallet_target="not asked",
         )
         posting = posting_type(
             database=database,

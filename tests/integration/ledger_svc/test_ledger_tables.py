@@ -9,6 +9,7 @@ from ledger_svc.tables import metadata
 NAMES = {
     "BIGINT": "bigint",
     "DATETIME": "timestamp with time zone",
+    "BOOLEAN": "boolean",
     "SMALLINT": "smallint",
     "TEXT": "text",
 }

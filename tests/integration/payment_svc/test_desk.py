@@ -246,7 +246,7 @@ async def test_a_letter_settles_with_its_payment(
     await accept(database, done, stuck)
     letters = [letter_for(done), letter_for(stuck)]
     await desk.file_letters(database, letters, clock=CLOCK)
-    await operations.apply_results(database, [Result(done.id, None, 1, 1)], clock=CLOCK)
+    await operations.apply_results(database, [Result(done.id, None, 1, 1)])
 
     assert await desk.settle_letters(database, clock=CLOCK) == [letters[0].id]
 

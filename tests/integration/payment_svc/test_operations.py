@@ -40,7 +40,7 @@ async def accept(database: Database, *new: NewPayment) -> list[Any]:
 
 async def finish(database: Database, *results: Result) -> list[StoredPayment]:
     """Apply results."""
-    return await operations.apply_results(database, results, clock=CLOCK)
+    return await operations.apply_results(database, results)
 
 
 def done(payment: NewPayment, *, failure_code: str | None = None) -> Result:

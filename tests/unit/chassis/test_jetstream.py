@@ -17,9 +17,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from chassis.jetstream import Consumer, ConsumerSpec, JetStream, Message, connect
-from chassis.jetstream.connection import Session
 from chassis.jetstream.message import Lease
 from chassis.jetstream.puller import Puller
+from chassis.jetstream.session import Session
 from chassis.settings import Secret
 
 SPEC = ConsumerSpec(stream="S", name="c")

@@ -185,6 +185,26 @@ class BatchGetPaymentsResponse(_message.Message):
     payments: _containers.RepeatedCompositeFieldContainer[Payment]
     def __init__(self, payments: _Optional[_Iterable[_Union[Payment, _Mapping]]] = ...) -> None: ...
 
+class ListCompletedPaymentsRequest(_message.Message):
+    __slots__ = ("start_time", "page_size", "page_token")
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    start_time: _timestamp_pb2.Timestamp
+    page_size: int
+    page_token: str
+    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListCompletedPaymentsResponse(_message.Message):
+    __slots__ = ("payment_ids", "next_page_token", "end_time")
+    PAYMENT_IDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    payment_ids: _containers.RepeatedScalarFieldContainer[str]
+    next_page_token: str
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, payment_ids: _Optional[_Iterable[str]] = ..., next_page_token: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class ListPaymentsRequest(_message.Message):
     __slots__ = ("owner_id", "page_size", "page_token", "status", "kind", "start_time", "end_time")
     OWNER_ID_FIELD_NUMBER: _ClassVar[int]

@@ -60,6 +60,11 @@ class PaymentServiceStub:
                 request_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentEventsRequest.SerializeToString,
                 response_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentEventsResponse.FromString,
                 _registered_method=True)
+        self.ListCompletedPayments = channel.unary_unary(
+                '/qrpay.payment.v1.PaymentService/ListCompletedPayments',
+                request_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsRequest.SerializeToString,
+                response_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsResponse.FromString,
+                _registered_method=True)
         self.CreateBankAccount = channel.unary_unary(
                 '/qrpay.payment.v1.PaymentService/CreateBankAccount',
                 request_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.CreateBankAccountRequest.SerializeToString,
@@ -124,6 +129,16 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCompletedPayments(self, request, context):
+        """Lists the ids of payments that were completed from start_time on, by id, a page at a time, up to a moment that lies far
+        enough back for nothing to be added to it. For whoever must miss none, however much of the queue is lost: start the
+        next round at end_time of the last page of this one. Safe to repeat.
+        Errors: INVALID_ARGUMENT (page_token not from here, page_size negative, start_time no time).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateBankAccount(self, request, context):
         """Stores a bank account that an owner may withdraw to. Safe to repeat: the same owner and IBAN give
         the same account.
@@ -167,6 +182,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.ListPaymentEvents,
                     request_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentEventsRequest.FromString,
                     response_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentEventsResponse.SerializeToString,
+            ),
+            'ListCompletedPayments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCompletedPayments,
+                    request_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsRequest.FromString,
+                    response_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsResponse.SerializeToString,
             ),
             'CreateBankAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateBankAccount,
@@ -315,6 +335,33 @@ class PaymentService:
             '/qrpay.payment.v1.PaymentService/ListPaymentEvents',
             qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentEventsRequest.SerializeToString,
             qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCompletedPayments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.payment.v1.PaymentService/ListCompletedPayments',
+            qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsRequest.SerializeToString,
+            qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsResponse.FromString,
             options,
             channel_credentials,
             insecure,
