@@ -18,7 +18,7 @@ import nats
 import psutil
 from redis.asyncio import Redis
 
-from tests.chaos.schedule import Fault
+from tests.chaos.schedule import Fault, kind_of
 from tests.e2e.stack import Stack
 from tests.proxy import FaultyProxy
 
@@ -43,12 +43,13 @@ class Faults:
         self._dice = random.Random(seed)
         self._valkey_copy: dict[bytes, bytes] = {}
         self._stopped: set[int] = set()
+        self._is_over = False
         self.failures: list[str] = []
         """Faults that could not be done: their target was not there just then."""
 
     async def do(self, fault: Fault) -> None:
         """Do it, and take it back when its time is over."""
-        kind = fault.kind.partition("+")[0].partition("-")[0]
+        kind = kind_of(fault)
         action: Callable[[Fault], Awaitable[None]] = getattr(self, f"_{kind}")
         try:
             await action(fault)
@@ -56,7 +57,8 @@ class Faults:
             self.failures.append(f"{fault}: {type(error).__name__}: {error}")
 
     async def heal(self) -> None:
-        """Take back whatever is still broken."""
+        """Take back whatever is still broken; what waits for its moment is not done any more."""
+        self._is_over = True
         for proxy in self._proxies.values():
             proxy.pass_through()
         for clock in self._clocks.values():
@@ -68,7 +70,14 @@ class Faults:
         await self._stack.kill(fault.target, signal.SIGKILL)
 
     async def _terminate(self, fault: Fault) -> None:
-        await self._stack.kill(fault.target, signal.SIGTERM)
+        # In good order, which is not the same signal for everybody: PostgreSQL would wait for its
+        # clients to hang up, and pools do not.
+        member = (await self._stack.members())[fault.target].member
+        await self._stack.kill(fault.target, signal.Signals(member.stop_signal))
+
+    async def _quit(self, fault: Fault) -> None:
+        """PostgreSQL's immediate shutdown: all backends end at once, the log is replayed."""
+        await self._stack.kill(fault.target, signal.SIGQUIT)
 
     async def _stop(self, fault: Fault) -> None:
         # PostgreSQL is a family: its backends go on when only their parent stops.
@@ -128,17 +137,27 @@ class Faults:
             await client.aclose()
 
     async def _replay_tasks(self, fault: Fault) -> None:
-        """Publish old tasks again, in another order and under new ids."""
+        await self._replay("PAYMENT_TASKS")
+
+    async def _replay_results(self, fault: Fault) -> None:
+        await self._replay("PAYMENT_RESULTS")
+
+    async def _replay(self, name: str) -> None:
+        """Publish old messages of a stream again: late, in another order and under new ids."""
         client = await nats.connect(
             await self._stack.server_url("nats"), allow_reconnect=False, connect_timeout=3
         )
         try:
             stream = client.jetstream(timeout=3)
-            state = (await stream.stream_info("PAYMENT_TASKS")).state
-            first = max(state.first_seq, state.last_seq - _REPLAYED_MESSAGES_MAX)
+            state = (await stream.stream_info(name)).state
+            there = range(state.first_seq, state.last_seq + 1) if state.messages else range(0)
+            # Half of the newest, which may be under way, and half of any age.
+            newest = there[-_REPLAYED_MESSAGES_MAX // 2 :]
+            older = there[: -_REPLAYED_MESSAGES_MAX // 2]
+            count = min(len(older), _REPLAYED_MESSAGES_MAX // 2)
             messages = [
-                await stream.get_msg("PAYMENT_TASKS", sequence)
-                for sequence in range(first, state.last_seq + 1)
+                await stream.get_msg(name, sequence)
+                for sequence in [*self._dice.sample(older, count), *newest]
             ]
             self._dice.shuffle(messages)
             for message in messages:
@@ -149,6 +168,16 @@ class Faults:
 
     async def _cut(self, fault: Fault) -> None:
         self._proxies[fault.target].cut()
+
+    async def _cut_commit(self, fault: Fault) -> None:
+        """Reset everything when the next COMMIT has gone by and its answer has not."""
+        proxy = self._proxies[fault.target]
+
+        def cut_unless_over() -> None:
+            if not self._is_over:
+                proxy.cut()
+
+        proxy.trigger(lambda data: b"COMMIT" in data, cut_unless_over, at="answer")
 
     async def _stall(self, fault: Fault) -> None:
         await self._while(fault, self._proxies[fault.target].stall)

@@ -19,6 +19,7 @@ _TRY_SECONDS = 6.0
 _TRIES_AT_ONCE_MAX = 3
 _PAUSE_SECONDS = 0.05
 _CODES_REMEMBERED = 30
+_REPEATED_OF_LAST = 300
 
 
 class Person:
@@ -45,6 +46,26 @@ class Person:
             answer = Answer(Outcome.UNKNOWN)
         operation.answers.append(answer)
         return answer
+
+    async def look(self, operation: Operation) -> None:
+        """Look at the payment that an operation made, and note that answer too."""
+        made = next(item for item in operation.answers if item.outcome is Outcome.OK)
+        shown = await self.ask("GET", f"/payments/{made.payment_id}")
+        if shown is not None:
+            operation.answers.append(read_answer(200, shown))
+
+    async def statements(self) -> list[dict[str, Any]]:
+        """All wallets with all of their entries, as they are shown to their owner."""
+        found = []
+        for wallet in (await self.ask("GET", "/wallets/me") or {"items": []})["items"]:
+            lines: list[dict[str, Any]] = []
+            page: Any = {"next": 0}
+            while page is not None and page["next"] is not None:
+                query = f"currency={wallet['currency']}&after={page['next']}&limit=100"
+                page = await self.ask("GET", f"/wallets/me/entries?{query}")
+                lines += page["items"] if page is not None else []
+            found.append({**wallet, "entries": lines})
+        return found
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Something beside payments; None if there is no good answer."""
@@ -105,16 +126,29 @@ class Load:
         await asyncio.gather(*(finish(item) for item in open_ones))
 
     async def ask_again(self, share: float) -> None:
-        """Repeat some of what is settled: the answer must be the same."""
+        """Repeat some of what is settled, or look at its payment: the answer must be the same."""
         limit = asyncio.Semaphore(16)
 
         async def again(operation: Operation) -> None:
             async with limit:
-                await self._attempt(operation)
+                if self._dice.random() < 0.5:
+                    await self._attempt(operation)
+                else:
+                    await self._people[operation.user].look(operation)
 
         settled = [item for item in self.history if item.outcome is Outcome.OK]
         chosen = [item for item in settled if self._dice.random() < share]
         await asyncio.gather(*(again(item) for item in chosen))
+
+    async def statements(self) -> list[dict[str, Any]]:
+        """What everybody is shown of their wallets."""
+        found = await asyncio.gather(*(person.statements() for person in self._people.values()))
+        return [statement for of_one in found for statement in of_one]
+
+    async def close(self) -> None:
+        """Hang up."""
+        for person in self._people.values():
+            await person.http.aclose()
 
     async def _client(self) -> None:
         kinds: list[Callable[[], Awaitable[None]]] = [
@@ -127,6 +161,7 @@ class Load:
             self._same_key_at_once,
             self._same_key_other_body,
             self._used_code,
+            self._once_more,
         ]
         while not self._stop.is_set():
             await self._dice.choice(kinds)()
@@ -196,6 +231,15 @@ class Load:
             code = self._dice.choice(list(self._codes))
             body = {"barcode": code, **self._amount()}
             await self._pursue(self._new("charge", "cafe", "/payments/pay", body, barcode=code))
+
+    async def _once_more(self) -> None:
+        """A phone that was in a tunnel, or does not trust the answer it had."""
+        recent = self.history[-_REPEATED_OF_LAST:]
+        unknown = [item for item in recent if item.outcome is Outcome.UNKNOWN]
+        if unknown and self._dice.random() < 0.5:
+            await self._pursue(self._dice.choice(unknown))
+        elif recent:
+            await self._pursue(self._dice.choice(recent))
 
     async def _withdraw(self) -> None:
         payer = self._payer()

@@ -12,6 +12,8 @@ EDGES = (
     "gateway-wallet",
     "gateway-barcode",
     "payment-wallet",
+    "ledger-payment",
+    "ledger-wallet",
     "payment-barcode",
     "payment-postgres",
     "wallet-postgres",
@@ -25,6 +27,16 @@ EDGES = (
 LONG_STOP_SECONDS = 70.0
 """Longer than a delivery may stay without a sign of life (60 s): others get the messages."""
 _LONG_RUN_SECONDS = 600
+_DATABASE_EDGES = tuple(edge for edge in EDGES if edge.endswith("-postgres"))
+_TARGETS = {
+    "quit": "postgres",
+    "wipe_nats": "nats",
+    "flush_valkey": "valkey",
+    "restore_valkey": "valkey",
+    "replay_tasks": "payment",
+    "replay_results": "payment",
+}
+"""What there is one of only."""
 
 
 class Fault(NamedTuple):
@@ -42,15 +54,18 @@ class Fault(NamedTuple):
         return f"{self.at_seconds:7.1f} s  {self.kind} {self.target}{lasting}"
 
 
-_WEIGHTS = {
+WEIGHTS = {
     "kill": 6,
     "stop": 4,
     "terminate": 3,
+    "quit": 1,
     "wipe_nats": 1,
     "flush_valkey": 1,
     "restore_valkey": 2,
     "replay_tasks": 2,
-    "cut": 4,
+    "replay_results": 2,
+    "cut": 3,
+    "cut_commit": 3,
     "stall": 3,
     "half_open": 3,
     "slow": 2,
@@ -74,7 +89,7 @@ def make_schedule(seed: int, minutes: float) -> list[Fault]:
 
 
 def _draw(dice: random.Random, at: float, *, may_be_long: bool) -> Fault:
-    kind = dice.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+    kind = dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     if kind in ("kill", "terminate"):
         return Fault(at, kind, dice.choice(PROCESSES + SERVERS), 0)
     if kind == "stop":
@@ -85,8 +100,14 @@ def _draw(dice: random.Random, at: float, *, may_be_long: bool) -> Fault:
         return Fault(at, kind, dice.choice(EDGES), dice.uniform(1, 8))
     if kind == "cut":
         return Fault(at, kind, dice.choice(EDGES), 0)
+    if kind == "cut_commit":
+        return Fault(at, kind, dice.choice(_DATABASE_EDGES), 0)
     if kind == "clock":
         minutes = dice.choice((-7, -2, 3, 11))
         return Fault(at, f"clock{minutes:+d}min", dice.choice(PROCESSES), dice.uniform(3, 9))
-    target = "payment" if kind == "replay_tasks" else kind.rpartition("_")[2]
-    return Fault(at, kind, target, 0)
+    return Fault(at, kind, _TARGETS[kind], 0)
+
+
+def kind_of(fault: Fault) -> str:
+    """The kind without its measure: a clock may be off by -7 or by +11 minutes."""
+    return "clock" if fault.kind.startswith("clock") else fault.kind

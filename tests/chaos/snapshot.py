@@ -59,6 +59,17 @@ _QUERIES = {
         "ledger",
         "SELECT id, credits_posted_minor - debits_posted_minor AS balance_minor FROM accounts",
     ),
+    "rights": (
+        "ledger",
+        """
+        SELECT grantee AS role, table_name AS table, privilege_type AS right
+        FROM information_schema.role_table_grants
+        WHERE grantee LIKE '%\\_svc' AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE')
+        UNION
+        SELECT grantee, table_name, privilege_type FROM information_schema.column_privileges
+        WHERE grantee LIKE '%\\_svc' AND privilege_type = 'UPDATE'
+        """,
+    ),
 }
 
 
@@ -74,6 +85,12 @@ class Snapshot:
     postings: list[Row] = field(default_factory=list)
     """Postings with their transaction; a transaction without any is a row of nothing."""
     accounts: list[Row] = field(default_factory=list)
+    rights: list[Row] = field(default_factory=list)
+    """What services may do to rows that are there: role, table, right."""
+    rewritten: list[str] = field(default_factory=list)
+    """What was final and is not as it was; an ``Observer`` notes it."""
+    statements: list[Row] = field(default_factory=list)
+    """What people are shown of their wallets through the gateway."""
 
 
 async def read_snapshot(admin_url: str) -> Snapshot:

@@ -22,7 +22,8 @@ from tests.chaos import planted
 from tests.chaos.checks import Violation, check_all
 from tests.chaos.faults import Faults, port_of
 from tests.chaos.load import Load, Person
-from tests.chaos.schedule import EDGES, PROCESSES, Fault, make_schedule
+from tests.chaos.observer import Observer
+from tests.chaos.schedule import EDGES, PROCESSES, Fault, kind_of, make_schedule
 from tests.chaos.snapshot import execute, is_at_rest, read_snapshot
 from tests.e2e.stack import Stack
 from tests.proxy import FaultyProxy
@@ -49,6 +50,8 @@ class Verdict:
     operations: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     failed_faults: list[str] = field(default_factory=list)
+    looks: int = 0
+    """How often the books were read while everything broke."""
     rest_seconds: float = 0.0
     violations: list[Violation] = field(default_factory=list)
 
@@ -63,10 +66,12 @@ class Verdict:
             "seed": self.seed,
             "minutes": self.minutes,
             "bug": self.bug,
+            "schedule": [str(fault).strip() for fault in self.schedule],
             "passed": self.passed,
             "operations": dict(self.operations),
             "faults": dict(self.faults),
             "failed_faults": self.failed_faults,
+            "looks": self.looks,
             "rest_seconds": round(self.rest_seconds, 1),
             "violations": [str(item) for item in self.violations],
         }
@@ -87,8 +92,10 @@ async def run_yard(
         load = await _make_load(stack, seed)
         faults = Faults(stack, proxies=proxies, clocks=clocks, seed=seed)
         await faults.copy_valkey()
+        observer = Observer(admin_url)
+        observing = asyncio.create_task(observer.run())
         paying = asyncio.create_task(load.run(_CLIENTS))
-        await _break(schedule, faults, verdict, minutes, say)
+        await _break(schedule, faults, verdict, minutes, say, load)
         await faults.heal()
         load.stop()
         await paying
@@ -99,24 +106,46 @@ async def run_yard(
         verdict.violations += [Violation("no 500", text) for text in load.surprises]
         unused = [edge for edge, proxy in proxies.items() if not proxy.accepted]
         assert not unused, f"traffic goes past the proxies of {unused}"
-        snapshot = await read_snapshot(admin_url)
-        verdict.violations += check_all(snapshot, load.history)
+        await _stop(observing)
+        verdict.violations += await _look_at_everything(admin_url, observer, load)
+        verdict.looks = observer.looks
+        await load.close()
     return verdict
 
 
 async def _break(
-    schedule: list[Fault], faults: Faults, verdict: Verdict, minutes: float, say: Say
+    schedule: list[Fault],
+    faults: Faults,
+    verdict: Verdict,
+    minutes: float,
+    say: Say,
+    load: Load,
 ) -> None:
     """Do what the schedule says, when it says it."""
     began = time.monotonic()
     doing: list[asyncio.Task[None]] = []
     for fault in schedule:
         await asyncio.sleep(max(0.0, began + fault.at_seconds - time.monotonic()))
-        say(str(fault))
-        verdict.faults[fault.kind] += 1
+        say(f"{fault}  ({len(load.history)} operations)")
+        verdict.faults[kind_of(fault)] += 1
         doing.append(asyncio.create_task(faults.do(fault)))
     await asyncio.sleep(max(0.0, began + minutes * 60 - time.monotonic()))
     await asyncio.gather(*doing)
+
+
+async def _look_at_everything(admin_url: str, observer: Observer, load: Load) -> list[Violation]:
+    """Read all books and what people are shown of them, and check them."""
+    await observer.look()
+    snapshot = await read_snapshot(admin_url)
+    snapshot.rewritten = observer.memory.changes
+    snapshot.statements = await load.statements()
+    return check_all(snapshot, load.history)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _come_to_rest(

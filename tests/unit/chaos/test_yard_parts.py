@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.chaos import checks
+from tests.chaos.answers import HISTORY_CHECKS
 from tests.chaos.checks import check_all
+from tests.chaos.faults import Faults
 from tests.chaos.history import Answer, Operation, Outcome, read_answer
+from tests.chaos.observer import Memory
 from tests.chaos.planted import BUGS, faults_that_show
-from tests.chaos.schedule import EDGES, PROCESSES, SERVERS, make_schedule
+from tests.chaos.schedule import EDGES, PROCESSES, SERVERS, WEIGHTS, kind_of, make_schedule
 from tests.chaos.site import yard_bugs
 from tests.chaos.snapshot import Snapshot
 
@@ -34,8 +36,8 @@ def test_a_long_schedule_has_everything() -> None:
     """Goal: no kind of fault, no process, no server and no edge is left out; stops outlast the ack
     wait now and then."""
     schedule = [fault for seed in range(20) for fault in make_schedule(seed, 30)]
-    kinds = Counter(fault.kind.rstrip("0123456789min").rstrip("+-") for fault in schedule)
-    assert set(kinds) >= {"kill", "stop", "wipe_nats", "restore_valkey", "replay_tasks", "half_ope"}
+    assert {kind_of(fault) for fault in schedule} == set(WEIGHTS)
+    assert all(hasattr(Faults, f"_{kind}") for kind in WEIGHTS)
     assert {fault.target for fault in schedule} == {*EDGES, *PROCESSES, *SERVERS}
     assert any(fault.kind == "stop" and fault.seconds > 60 for fault in schedule)
 
@@ -80,6 +82,7 @@ POSTINGS = [
     | {"direction": direction, "currency_code": "USD", "amount_minor": 7}
     for account, direction in (("wal_a", 1), ("wal_b", 2))
 ]
+LINE = {"number": 1, "payment_id": "pay_1", "amount": 7, "balance_after": 7}
 TRANSFER = {
     "payment_id": "pay_1",
     "debit_wallet_id": "wal_a",
@@ -103,6 +106,10 @@ def good_books() -> Snapshot:
             postings=POSTINGS,
             accounts=[
                 {"id": wallet["id"], "balance_minor": wallet["balance_minor"]} for wallet in WALLETS
+            ],
+            rights=[{"role": "ledger_svc", "table": "accounts", "right": "UPDATE"}],
+            statements=[
+                {"id": "wal_b", "currency": "USD", "available": 7, "held": 0, "entries": [LINE]}
             ],
         )
     )
@@ -168,6 +175,28 @@ BROKEN: list[tuple[str, BreakIt]] = [
     ("accounts agree", lambda books, _: books.accounts[0].update(balance_minor=0)),
     ("event numbers", lambda books, _: books.payments[0].update(event_number=2)),
     ("event numbers", lambda books, _: books.payments[0].update(event_number=None)),
+    ("books agree", lambda books, _: books.payments[0].update(payer_entry_number=2)),
+    ("books agree", lambda books, _: books.transfers[0].update(credit_entry_number=2)),
+    ("books agree", lambda books, _: books.payments[0].update(failure_code="WALLET_CLOSED")),
+    ("books agree", lambda books, _: books.payments[0].update(currency_code="EUR")),
+    ("books agree", lambda books, _: books.postings[0].update(currency_code="EUR")),
+    ("nothing is rewritten", lambda books, _: books.rewritten.append("payment pay_1 was ...")),
+    (
+        "I6 journal rights",
+        lambda books, _: books.rights.append(
+            {"role": "ledger_svc", "table": "postings", "right": "DELETE"}
+        ),
+    ),
+    ("statements are right", lambda books, _: books.statements[0].update(available=8)),
+    ("statements are right", lambda books, _: books.statements[0]["entries"].clear()),
+    ("answers hold", lambda _, history: add_answer(history, Outcome.REFUSED, 409)),
+    (
+        "answers hold",
+        lambda _, history: history[0].__dict__.update(
+            kind="send",
+            answers=[Answer(Outcome.REFUSED, 422), Answer(Outcome.OK, 202, "pay_1", "PENDING")],
+        ),
+    ),
     ("answers hold", lambda _, history: add_answer(history, Outcome.OK, 200, "pay_2")),
     (
         "answers hold",
@@ -190,6 +219,13 @@ BROKEN: list[tuple[str, BreakIt]] = [
         lambda _, history: add_answer(history, Outcome.OK, 200, "pay_1", "FAILED", "x"),
     ),
     ("I8 refusals are right", lambda _, history: setattr(history[0], "kind", "too much")),
+    ("I8 refusals are right", lambda _, history: setattr(history[0], "kind", "nonsense")),
+    (
+        "I8 refusals are right",
+        lambda _, history: add_operation(
+            history, kind="other body", answers=[Answer(Outcome.REFUSED, 422, failure="forbidden")]
+        ),
+    ),
     ("one body per key", lambda _, history: add_operation(history, body={"amount": 7})),
     ("I5 code pays once", lambda _, history: add_operation(history, key="key-2")),
 ]
@@ -203,9 +239,21 @@ def test_each_check_can_fail(check: str, break_it: BreakIt) -> None:
     assert check in {violation.check for violation in check_all(books, history)}
 
 
+def test_what_is_final_must_stay() -> None:
+    """Goal: a row that changes or goes is noticed; new rows are none of it, nor is another kind."""
+    memory = Memory()
+    memory.see("payment", [{"id": "1", "content": "COMPLETED"}, {"id": "2", "content": "FAILED"}])
+    memory.see("payment", [{"id": n, "content": c} for n, c in (("1", "COMPLETED"), ("3", "x"))])
+    memory.see("entry", [{"id": "1", "content": "y"}])
+    memory.see("payment", [{"id": "1", "content": "FAILED"}, {"id": "3", "content": "x"}])
+    assert memory.changes[0] == "payment 2 was FAILED, then gone"
+    assert "payment 1 was COMPLETED, then FAILED" in memory.changes
+    assert not any("3" in change or "entry" in change for change in memory.changes)
+
+
 def test_every_check_is_seen_to_fail() -> None:
     """Goal: no check is without an example above."""
-    assert {check for check, _ in BROKEN} == {*checks.BOOK_CHECKS, *checks.HISTORY_CHECKS}
+    assert {check for check, _ in BROKEN} == {*checks.BOOK_CHECKS, *HISTORY_CHECKS}
 
 
 @pytest.mark.parametrize(
