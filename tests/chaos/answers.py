@@ -107,6 +107,19 @@ def _one_payment_per_barcode(snapshot: Snapshot, history: Sequence[Operation]) -
     yield from (f"a code was paid {n} times" for n in paid.values() if n > 1)
 
 
+def _used_is_paid(snapshot: Snapshot, history: Sequence[Operation]) -> Iterator[str]:
+    """A code that is refused as used was paid by somebody, unless the cache forgot it meanwhile:
+    whoever redeemed it comes again with the same key, and must be known."""
+    charges: defaultdict[str, set[str]] = defaultdict(set)
+    for operation in history:
+        if operation.barcode:
+            charges[operation.barcode] |= {answer.failure for answer in operation.answers}
+            charges[operation.barcode].add(operation.outcome)
+    for refusals in charges.values():
+        if refusals - {"", "temporarily-unavailable"} == {"barcode-used", Outcome.REFUSED}:
+            yield "a code was refused as used, and nobody was paid with it"
+
+
 HISTORY_CHECKS: dict[str, Callable[[Snapshot, Sequence[Operation]], Iterable[str]]] = {
     "answers hold": _answers_hold,
     "I4 ok exists once": _ok_exists_once,
@@ -114,4 +127,5 @@ HISTORY_CHECKS: dict[str, Callable[[Snapshot, Sequence[Operation]], Iterable[str
     "I8 refusals are right": _refusals_are_right,
     "one body per key": _one_body_per_key,
     "I5 code pays once": _one_payment_per_barcode,
+    "I5 used is paid": _used_is_paid,
 }

@@ -11,7 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import nats
@@ -23,6 +23,7 @@ from tests.e2e.stack import Stack
 from tests.proxy import FaultyProxy
 
 _REPLAYED_MESSAGES_MAX = 200
+_MOMENTS: tuple[Literal["request"], Literal["answer"]] = ("request", "answer")
 
 
 class Faults:
@@ -170,14 +171,15 @@ class Faults:
         self._proxies[fault.target].cut()
 
     async def _cut_commit(self, fault: Fault) -> None:
-        """Reset everything when the next COMMIT has gone by and its answer has not."""
+        """Reset everything at the next COMMIT: before it arrives, or before its answer does."""
         proxy = self._proxies[fault.target]
+        at = self._dice.choice(_MOMENTS)
 
         def cut_unless_over() -> None:
             if not self._is_over:
                 proxy.cut()
 
-        proxy.trigger(lambda data: b"COMMIT" in data, cut_unless_over, at="answer")
+        proxy.trigger(lambda data: b"COMMIT" in data, cut_unless_over, at=at)
 
     async def _stall(self, fault: Fault) -> None:
         await self._while(fault, self._proxies[fault.target].stall)

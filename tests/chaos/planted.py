@@ -20,13 +20,16 @@ class Bug(NamedTuple):
     statements: tuple[tuple[str, str], ...] = ()
     """Database and statement, executed before the load."""
     faults: tuple[tuple[str, str, float], ...] = ()
-    """Kind, target and seconds of what happens every few seconds besides the schedule."""
+    """Kind, target and seconds of what happens again and again, in place of a drawn schedule."""
+    every_seconds: float = 4.0
 
 
 _KILL_PAYMENT = ("kill", "payment", 0.0)
 _REPLAY = ("replay_tasks", "payment", 0.0)
 _CUT_WALLET = ("cut", "payment-wallet", 0.0)
 _RESTORE = ("restore_valkey", "valkey", 0.0)
+
+_BOOKED_ONCE = "uq_journal_transactions_payment_id"
 
 BUGS = {
     "ack_before_handling": Bug(
@@ -44,7 +47,10 @@ BUGS = {
     ),
     "no_fingerprint": Bug("a key is not compared with its body", ("payment",)),
     "no_redemption_token": Bug(
-        "a repeat does not know its own barcode", ("payment",), faults=(_KILL_PAYMENT,)
+        "a repeat does not know its own barcode",
+        ("payment",),
+        faults=(("cut", "payment-barcode", 0.0), ("cut_commit", "payment-postgres", 0.0)),
+        every_seconds=0.5,
     ),
     "outage_is_refusal": Bug(
         "an outage becomes insufficient funds", ("payment",), faults=(("kill", "wallet", 0.0),)
@@ -63,13 +69,53 @@ BUGS = {
     "unknown_commit_is_success": Bug(
         "an interrupted COMMIT is taken for done",
         ("payment",),
-        faults=(("cut", "payment-postgres", 0.0), ("kill", "postgres", 0.0)),
+        faults=(("cut_commit", "payment-postgres", 0.0),),
+        every_seconds=1.0,
     ),
     "promise_before_commit": Bug(
         "a payment is answered before it is stored", ("payment",), faults=(_KILL_PAYMENT,)
     ),
     "uncounted_events": Bug(
         "events are numbered without a lock", ("payment",), faults=(_CUT_WALLET,)
+    ),
+    "no_catching_up": Bug(
+        "what the queue lost between a payment's end and its booking stays unbooked",
+        ("ledger",),
+        faults=(("stop", "ledger", 3.0), ("wipe_nats", "nats", 0.0)),
+    ),
+    "unknown_commit_is_refusal": Bug(
+        "an interrupted COMMIT is taken for failed",
+        ("payment",),
+        faults=(("cut_commit", "payment-postgres", 0.0),),
+        every_seconds=1.0,
+    ),
+    "seen_is_done": Bug(
+        "a task that comes again is taken for executed",
+        ("payment",),
+        faults=(("kill", "wallet", 0.0), ("cut", "payment-wallet", 0.0)),
+    ),
+    "ledger_posts_twice": Bug(
+        "journal transactions are not unique by payment",
+        ("ledger",),
+        statements=(
+            ("ledger", f"ALTER TABLE journal_transactions DROP CONSTRAINT {_BOOKED_ONCE}"),
+        ),
+        faults=(("replay_results", "payment", 0.0),),
+    ),
+    "journal_may_change": Bug(
+        "the ledger's role may change what is booked",
+        statements=(("ledger", "GRANT UPDATE, DELETE ON postings TO ledger_svc"),),
+    ),
+    "no_funds_check": Bug(
+        "a wallet pays what it does not have",
+        ("wallet",),
+        statements=(("wallet", "ALTER TABLE wallets DROP CONSTRAINT ck_wallets_available"),),
+    ),
+    "refusals_use_numbers": Bug("a refused transfer takes an entry's number", ("wallet",)),
+    "results_start_over": Bug(
+        "a terminal payment becomes PENDING when its result comes again",
+        ("payment",),
+        faults=(("replay_results", "payment", 0.0),),
     ),
     "no_caller_key": Bug(
         "payments are not unique by caller and key",
@@ -83,8 +129,6 @@ BUGS = {
     ),
 }
 
-_EVERY_SECONDS = 4.0
-
 
 def faults_that_show(bug: Bug, minutes: float) -> list[Fault]:
     """What a bug's protection is there for, again and again."""
@@ -93,5 +137,5 @@ def faults_that_show(bug: Bug, minutes: float) -> list[Fault]:
     while bug.faults and at < minutes * 60 - 4:
         for kind, target, seconds in bug.faults:
             found.append(Fault(at, kind, target, seconds))
-            at += _EVERY_SECONDS + seconds
+            at += bug.every_seconds + seconds
     return found

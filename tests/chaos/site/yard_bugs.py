@@ -208,20 +208,120 @@ def uncounted_events(store: Any) -> Any:
     store.take_event_numbers = take
 
 
-BUGS = {
-    "ack_before_handling": ("chassis.jetstream.consumer", ack_before_handling),
-    "no_sweeper": ("payment_svc.sweeper", no_sweeper),
-    "sweeper_fails_payments": ("payment_svc.sweeper", sweeper_fails_payments),
-    "no_fingerprint": ("payment_svc.operations", no_fingerprint),
-    "no_redemption_token": ("payment_svc.model", no_redemption_token),
-    "outage_is_refusal": ("payment_svc.executor", outage_is_refusal),
-    "terminal_is_not_final": ("payment_svc.operations", terminal_is_not_final),
-    "transfers_repeat": ("wallet_svc.store.transfers", transfers_repeat),
-    "no_row_locks": ("wallet_svc.store.wallets", no_row_locks),
-    "unordered_locks": ("wallet_svc.store.wallets", unordered_locks),
-    "unknown_commit_is_success": ("chassis.database", unknown_commit_is_success),
-    "promise_before_commit": ("payment_svc.operations", promise_before_commit),
-    "uncounted_events": ("payment_svc.store.payments", uncounted_events),
+def no_catching_up(catching_up: Any) -> Any:
+    """The journal relies on the queue alone."""
+
+    async def catch_up(self: Any) -> Any:
+        return 0
+
+    catching_up.CatchingUp.catch_up = catch_up
+
+
+def unknown_commit_is_refusal(operations: Any) -> Any:
+    """A COMMIT that was interrupted is taken for one that failed, and the caller is told so."""
+    accept = operations.accept_payments
+
+    async def guessed(database: Any, new: Any, *, sweep_after_seconds: Any) -> Any:
+        try:
+            return await accept(database, new, sweep_after_seconds=sweep_after_seconds)
+        except operations.ServiceError as error:
+            if type(error).__name__ != "OutcomeUnknown":
+                raise
+            raise operations.InvalidArgument([("amount", "was not stored")]) from error
+
+    operations.accept_payments = guessed
+
+
+def seen_is_done(executor: Any) -> Any:
+    """A task that came before is skipped: whoever had it first will have executed it."""
+    execute, seen = executor.Executor.execute, set[str]()
+
+    async def execute_new(self: Any, tries: Any) -> Any:
+        new = [tried for tried in tries if tried.task.payment_id not in seen]
+        seen.update(tried.task.payment_id for tried in new)
+        await execute(self, new)
+
+    executor.Executor.execute = execute_new
+
+
+def ledger_posts_twice(store: Any) -> Any:
+    """A payment is booked whenever its result comes; its key in the database is gone."""
+    statement = store._POST.text
+    guard = "ON CONFLICT (payment_id) DO NOTHING"
+    assert guard in statement
+    store._POST = store.text(statement.replace(guard, ""))
+
+
+def no_funds_check(transfers: Any) -> Any:
+    """Nobody looks whether a wallet has what it pays; neither does the database."""
+    init = transfers._Account.__init__
+
+    def init_without_limit(self: Any, *arguments: Any) -> Any:
+        init(self, *arguments)
+        self.balance_minor_min = -transfers.SYSTEM_BALANCE_MINOR_MAX
+
+    transfers._Account.__init__ = init_without_limit
+
+
+def refusals_use_numbers(transfers: Any) -> Any:
+    """A transfer that is refused takes an entry's number all the same."""
+    execute = transfers._execute
+
+    def execute_and_count(transfer: Any, debit: Any, credit: Any, execute_time: Any) -> Any:
+        new = execute(transfer, debit, credit, execute_time)
+        if new.outcome.failure_code:
+            debit.last_entry_number += 1
+        return new
+
+    transfers._execute = execute_and_count
+
+
+def results_start_over(operations: Any) -> Any:
+    """A result that comes again makes its payment PENDING and ends it once more."""
+    apply = operations.apply_results
+
+    async def apply_anew(database: Any, results: Any) -> Any:
+        async def forget(connection: Any) -> Any:
+            await connection.execute(
+                operations.store.text(
+                    "UPDATE payments SET status = 'PENDING', failure_code = NULL,"
+                    " complete_time = NULL, event_number = NULL"
+                    " WHERE status <> 'PENDING' AND id = any(string_to_array(:ids, ','))"
+                ),
+                {"ids": ",".join(item.payment_id for item in results)},
+            )
+
+        await database.transaction(forget)
+        return await apply(database, results)
+
+    operations.apply_results = apply_anew
+
+
+BUGS: dict[str, tuple[tuple[str, Any], ...]] = {
+    "ack_before_handling": (
+        ("chassis.jetstream.consumer", ack_before_handling),
+        # It would bring what is lost that way.
+        ("ledger_svc.catching_up", no_catching_up),
+    ),
+    "no_sweeper": (("payment_svc.sweeper", no_sweeper),),
+    "sweeper_fails_payments": (("payment_svc.sweeper", sweeper_fails_payments),),
+    "no_fingerprint": (("payment_svc.operations", no_fingerprint),),
+    "no_redemption_token": (("payment_svc.model", no_redemption_token),),
+    "outage_is_refusal": (("payment_svc.executor", outage_is_refusal),),
+    "terminal_is_not_final": (("payment_svc.operations", terminal_is_not_final),),
+    "transfers_repeat": (("wallet_svc.store.transfers", transfers_repeat),),
+    "no_row_locks": (("wallet_svc.store.wallets", no_row_locks),),
+    "unordered_locks": (("wallet_svc.store.wallets", unordered_locks),),
+    "unknown_commit_is_success": (("chassis.database", unknown_commit_is_success),),
+    "promise_before_commit": (("payment_svc.operations", promise_before_commit),),
+    "uncounted_events": (("payment_svc.store.payments", uncounted_events),),
+    "no_catching_up": (("ledger_svc.catching_up", no_catching_up),),
+    "unknown_commit_is_refusal": (("payment_svc.operations", unknown_commit_is_refusal),),
+    "seen_is_done": (("payment_svc.executor", seen_is_done),),
+    "ledger_posts_twice": (("ledger_svc.store", ledger_posts_twice),),
+    "no_funds_check": (("wallet_svc.model.transfers", no_funds_check),),
+    "refusals_use_numbers": (("wallet_svc.model.transfers", refusals_use_numbers),),
+    "results_start_over": (("payment_svc.operations", results_start_over),),
 }
 
 
@@ -230,7 +330,5 @@ def patches_of(module_name: Any) -> Any:
     found: list[Any] = []
     if module_name == "chassis.clock" and os.environ.get("YARD_CLOCK_FILE"):
         found.append(wrong_clock)
-    wanted, patch = BUGS.get(os.environ.get("YARD_BUG", ""), ("", None))
-    if patch is not None and module_name == wanted:
-        found.append(patch)
-    return found
+    patches = BUGS.get(os.environ.get("YARD_BUG", ""), ())
+    return found + [patch for module, patch in patches if module == module_name]

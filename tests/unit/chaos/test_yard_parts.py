@@ -227,6 +227,12 @@ BROKEN: list[tuple[str, BreakIt]] = [
         ),
     ),
     ("one body per key", lambda _, history: add_operation(history, body={"amount": 7})),
+    (
+        "I5 used is paid",
+        lambda _, history: setattr(
+            history[0], "answers", [Answer(Outcome.REFUSED, 409, failure="barcode-used")]
+        ),
+    ),
     ("I5 code pays once", lambda _, history: add_operation(history, key="key-2")),
 ]
 
