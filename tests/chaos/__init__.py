@@ -6,6 +6,7 @@
     snapshot    the books of all services at rest
     observer    looks into the books meanwhile: what is final must stay as it is
     checks      what must be true of the books; answers: of what people were answered
+    report      how runs are told to people
     yard        one run: start, load, break, heal, come to rest, check
     planted     protections that are taken out on purpose, to see that the yard notices
     site/       code that the broken system's processes load first: planted bugs and wrong clocks

@@ -5,80 +5,73 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.chaos.planted import BUGS
+from tests.chaos.report import Progress, planted_line, seeds_table, verdict_text
 from tests.chaos.schedule import make_schedule
 from tests.chaos.yard import Verdict, run_yard
-
-_VIOLATIONS_SHOWN = 12
 
 
 def main() -> int:
     """Exit status 0: nothing was wrong; with --planted: everything planted was noticed."""
+    # Whoever ends us wants the system that we broke to end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     arguments = _arguments()
     if arguments.list:
-        for fault in make_schedule(arguments.seed, arguments.minutes):
-            print(fault)
+        _print_schedule(arguments.seed, arguments.minutes)
         return 0
     if arguments.planted:
         names = list(BUGS) if arguments.planted == "all" else arguments.planted.split(",")
         return _run_planted(names, arguments)
-    seeds = _seeds(arguments.seeds) if arguments.seeds else [arguments.seed]
+    return _run_seeds(arguments)
+
+
+def _run_seeds(arguments: argparse.Namespace) -> int:
     verdicts = []
-    for seed in seeds:
-        verdicts.append(_run(seed, arguments))
-        _tell(verdicts[-1], as_json=arguments.json)
+    for seed in _seeds(arguments.seeds) if arguments.seeds else [arguments.seed]:
+        if not arguments.json:
+            _print_schedule(seed, arguments.minutes)
+        verdict = _run(seed, arguments)
+        verdicts.append(verdict)
+        print(_json(verdict) if arguments.json else verdict_text(verdict) + "\n", flush=True)
+    if len(verdicts) > 1 and not arguments.json:
+        print(seeds_table(verdicts))
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 
 def _run_planted(names: list[str], arguments: argparse.Namespace) -> int:
-    missed = []
+    missed = 0
     for name in names:
         verdict = _run(arguments.seed, arguments, bug=name)
-        checks = sorted({violation.check for violation in verdict.violations})
-        if verdict.passed:
-            missed.append(name)
-        if arguments.json:
-            _tell(verdict, as_json=True)
-        else:
-            print(f"{name:<28} {'; '.join(checks) or 'NOT CAUGHT'}", flush=True)
+        missed += verdict.passed
+        print(_json(verdict) if arguments.json else planted_line(verdict), flush=True)
     return 1 if missed else 0
 
 
 def _run(seed: int, arguments: argparse.Namespace, *, bug: str = "") -> Verdict:
-    def say(text: str) -> None:
-        if not arguments.json:
-            print(text, file=sys.stderr, flush=True)
+    progress = Progress(quiet=arguments.json)
+    progress(f"seed {seed}, {arguments.minutes:g} min: starting {bug or 'what will be broken'}")
+    with tempfile.TemporaryDirectory(prefix="qrpay-yard-", ignore_cleanup_errors=True) as directory:
+        try:
+            return asyncio.run(
+                run_yard(seed, arguments.minutes, Path(directory), bug=bug, say=progress)
+            )
+        finally:
+            progress.end()
 
-    with tempfile.TemporaryDirectory(prefix="qrpay-yard-") as directory:
-        return asyncio.run(run_yard(seed, arguments.minutes, Path(directory), bug=bug, say=say))
+
+def _print_schedule(seed: int, minutes: float) -> None:
+    print(f"seed {seed}, {minutes:g} min, to be broken:")
+    for fault in make_schedule(seed, minutes):
+        print(fault)
 
 
-def _tell(verdict: Verdict, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(verdict.as_json()), flush=True)
-        return
-    by_outcome = {
-        outcome: sum(n for name, n in verdict.operations.items() if name.endswith(outcome))
-        for outcome in ("ok", "refused", "unknown")
-    }
-    print(
-        f"seed {verdict.seed}, {verdict.minutes:g} min: "
-        f"{sum(verdict.operations.values())} operations "
-        f"({', '.join(f'{n} {name}' for name, n in by_outcome.items())}), "
-        f"{sum(verdict.faults.values())} faults, at rest after {verdict.rest_seconds:.1f} s: "
-        f"{'PASSED' if verdict.passed else 'FAILED'}",
-        flush=True,
-    )
-    for violation in verdict.violations[:_VIOLATIONS_SHOWN]:
-        print(f"  {violation}")
-    if len(verdict.violations) > _VIOLATIONS_SHOWN:
-        print(f"  ... and {len(verdict.violations) - _VIOLATIONS_SHOWN} more")
-    for failure in verdict.failed_faults[:_VIOLATIONS_SHOWN]:
-        print(f"  not done: {failure}")
+def _json(verdict: Verdict) -> str:
+    return json.dumps(verdict.as_json())
 
 
 def _arguments() -> argparse.Namespace:
@@ -89,7 +82,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--planted", metavar="NAME|all", help="plant bugs and see them noticed")
     parser.add_argument("--list", action="store_true", help="only print the schedule")
     parser.add_argument("--json", action="store_true", help="one JSON document per run")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    planted = set((arguments.planted or "all").split(","))
+    if unknown := planted - {"all", *BUGS}:
+        parser.error(f"no such bugs: {', '.join(sorted(unknown))}; there are {', '.join(BUGS)}")
+    return arguments
 
 
 def _seeds(text: str) -> list[int]:
