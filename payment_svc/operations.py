@@ -23,7 +23,7 @@ from payment_svc.errors import (
 from payment_svc.model import Kind, NewPayment, Status, StoredPayment
 from payment_svc.store import bank_accounts as bank_store
 from payment_svc.store import payments as store
-from payment_svc.store.payments import Ending, PaymentFilter
+from payment_svc.store.payments import Completed, Ending, PaymentFilter
 
 _LOCK_NOT_AVAILABLE = "55P03"
 _BANK_ACCOUNTS_MAX = 100
@@ -230,19 +230,14 @@ async def settled_until(database: Database) -> datetime:
 async def list_completed(
     database: Database,
     *,
-    start_time: datetime,
+    after: Completed,
     end_time: datetime,
-    after_id: str,
     count_max: int,
-) -> list[str]:
-    """Ids of the payments that were completed in a span of time, by id."""
+) -> list[Completed]:
+    """The payments that were completed after one and before a time, in that order."""
     return await database.read(
         lambda connection: store.list_completed(
-            connection,
-            start_time=start_time,
-            end_time=end_time,
-            after_id=after_id,
-            count_max=count_max,
+            connection, after=after, end_time=end_time, count_max=count_max
         )
     )
 

@@ -34,7 +34,7 @@ from payment_svc.messages import (
     timestamp,
 )
 from payment_svc.model import Kind, Status, printable
-from payment_svc.store.payments import PaymentFilter
+from payment_svc.store.payments import Completed, PaymentFilter
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 
 SUBMIT_ITEMS_MAX = 256
@@ -169,26 +169,26 @@ class PaymentServicer(payment_pb2_grpc.PaymentServiceServicer):
     ) -> payment_pb2.ListCompletedPaymentsResponse:
         """A page of what was completed in a span of time that is over."""
         page_size = page_size_of(request.page_size, maximum=COMPLETED_ITEMS_MAX)
-        start_time = _time(request.start_time) if request.HasField("start_time") else _BEGINNING
         if request.page_token:
-            after_id, microseconds = decode_page_token(
-                _COMPLETED_KIND, request.page_token, tuple[str, int]
+            after_microseconds, after_id, end_microseconds = decode_page_token(
+                _COMPLETED_KIND, request.page_token, tuple[int, str, int]
             )
-            end_time = _BEGINNING + timedelta(microseconds=min(microseconds, _MICROSECONDS_MAX))
+            after = Completed(_moment(after_microseconds), after_id)
+            end_time = _moment(end_microseconds)
         else:
-            after_id, end_time = "", await operations.settled_until(self._database)
+            start = _time(request.start_time) if request.HasField("start_time") else _BEGINNING
+            after, end_time = Completed(start, ""), await operations.settled_until(self._database)
         found = await operations.list_completed(
-            self._database,
-            start_time=start_time,
-            end_time=end_time,
-            after_id=after_id,
-            count_max=page_size + 1,
+            self._database, after=after, end_time=end_time, count_max=page_size + 1
         )
-        page, more = found[:page_size], len(found) > page_size
-        end = (end_time - _BEGINNING) // timedelta(microseconds=1)
+        page, token = found[:page_size], ""
+        if len(found) > page_size:
+            last = page[-1]
+            places: list[str | int] = [_microseconds(last.time), last.id, _microseconds(end_time)]
+            token = encode_page_token(_COMPLETED_KIND, places)
         return payment_pb2.ListCompletedPaymentsResponse(
-            payment_ids=page,
-            next_page_token=encode_page_token(_COMPLETED_KIND, [page[-1], end]) if more else "",
+            payment_ids=[item.id for item in page],
+            next_page_token=token,
             end_time=timestamp(end_time),
         )
 
@@ -257,3 +257,11 @@ def _time(message: Timestamp) -> datetime:
         return message.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidArgument([("start_time", "is not a time")]) from error
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _BEGINNING) // timedelta(microseconds=1)
+
+
+def _moment(microseconds: int) -> datetime:
+    return _BEGINNING + timedelta(microseconds=min(max(0, microseconds), _MICROSECONDS_MAX))

@@ -49,6 +49,13 @@ class Ending(NamedTuple):
     """0 for a payment that is nobody's event."""
 
 
+class Completed(NamedTuple):
+    """A place in the order of completion. An empty id: before all of its time."""
+
+    time: datetime
+    id: str
+
+
 # unnest turns one array per column into rows: the statement is the same for 1 and for 256 payments,
 # so it is planned once, and no parameter is sent twice.
 _INSERT_PAYMENTS = text("""
@@ -138,10 +145,10 @@ _NEVER = text("""
 _SETTLED_UNTIL = text("SELECT date_trunc('milliseconds', now()) - make_interval(secs => :seconds)")
 
 _COMPLETED = text("""
-    SELECT id FROM payments
-    WHERE complete_time >= :start_time AND complete_time < :end_time AND status = 'COMPLETED'
-        AND id > :after_id
-    ORDER BY id
+    SELECT complete_time, id FROM payments
+    WHERE status = 'COMPLETED' AND complete_time < :end_time
+        AND (complete_time, id) > (:after_time, :after_id)
+    ORDER BY complete_time, id
     LIMIT :count_max
 """)
 
@@ -242,22 +249,21 @@ async def settled_until(connection: AsyncConnection, *, seconds: float) -> datet
 async def list_completed(
     connection: AsyncConnection,
     *,
-    start_time: datetime,
+    after: Completed,
     end_time: datetime,
-    after_id: str,
     count_max: int,
-) -> list[str]:
-    """Ids of the payments that were completed in a span of time, by id."""
+) -> list[Completed]:
+    """The payments that were completed after one and before a time, in that order."""
     result = await connection.execute(
         _COMPLETED,
         {
-            "start_time": start_time,
+            "after_time": after.time,
+            "after_id": after.id,
             "end_time": end_time,
-            "after_id": after_id,
             "count_max": count_max,
         },
     )
-    return list(result.scalars())
+    return [Completed._make(row) for row in result]
 
 
 async def postpone_sweeps(

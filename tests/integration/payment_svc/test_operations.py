@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -26,7 +26,7 @@ from payment_svc.errors import (
 )
 from payment_svc.model import Kind, NewPayment, Status, StoredPayment
 from payment_svc.operations import Accepted, Result
-from payment_svc.store.payments import PaymentFilter
+from payment_svc.store.payments import Completed, PaymentFilter
 from payment_svc.tables import metadata
 
 CLOCK = SystemClock()
@@ -344,3 +344,35 @@ async def test_the_service_may_not_rewrite_history(database: Database, statement
     """What a payment says is fixed by the database's privileges, not by good will."""
     with pytest.raises(Exception, match=r"permission denied|must be owner"):
         await database.transaction(lambda connection: connection.execute(text(statement)))
+
+
+async def test_completed_payments_are_listed_without_a_gap(
+    database: Database, make_payment: MakePayment, payment_database: Any
+) -> None:
+    """Whoever reads page after page, and round after round from the last end, sees every completed
+    payment once; none is listed that is too young for all of its neighbours to be there."""
+    payments = [make_payment() for _ in range(7)]
+    await accept(database, *payments)
+    ended = [Result(payment.id, None, 1, 1) for payment in payments[:5]]
+    failed = Result(payments[5].id, "INSUFFICIENT_FUNDS", 0, 0)
+    await operations.apply_results(database, [*ended, failed])
+    beginning = datetime(1970, 1, 1, tzinfo=UTC)
+
+    async def read(start: datetime, end: datetime) -> list[str]:
+        seen: list[str] = []
+        after = Completed(start, "")
+        while page := await operations.list_completed(
+            database, after=after, end_time=end, count_max=2
+        ):
+            seen += [item.id for item in page]
+            after = page[-1]
+        return seen
+
+    assert await read(beginning, await operations.settled_until(database)) == []
+    async with await psycopg.AsyncConnection.connect(payment_database.admin_url) as connection:
+        await connection.execute(
+            "UPDATE payments SET complete_time = complete_time - interval '1 hour'"
+        )
+    end = await operations.settled_until(database)
+    assert await read(beginning, end) == sorted(item.payment_id for item in ended)
+    assert await read(end, end + timedelta(days=1)) == []

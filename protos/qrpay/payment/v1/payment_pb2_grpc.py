@@ -130,7 +130,7 @@ class PaymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCompletedPayments(self, request, context):
-        """Lists the ids of payments that were completed from start_time on, by id, a page at a time, up to a moment that lies far
+        """Lists the ids of payments that were completed from start_time on, in that order, a page at a time, up to a moment that lies far
         enough back for nothing to be added to it. For whoever must miss none, however much of the queue is lost: start the
         next round at end_time of the last page of this one. Safe to repeat.
         Errors: INVALID_ARGUMENT (page_token not from here, page_size negative, start_time no time).

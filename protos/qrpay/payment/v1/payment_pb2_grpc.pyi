@@ -44,7 +44,7 @@ class PaymentServiceStub:
     visible in order: when number n has been listed, no lower one will ever appear.
     """
     ListCompletedPayments: _aio.UnaryUnaryMultiCallable[_payment_pb2.ListCompletedPaymentsRequest, _payment_pb2.ListCompletedPaymentsResponse]
-    """Lists the ids of payments that were completed from start_time on, by id, a page at a time, up to a moment that lies far
+    """Lists the ids of payments that were completed from start_time on, in that order, a page at a time, up to a moment that lies far
     enough back for nothing to be added to it. For whoever must miss none, however much of the queue is lost: start the
     next round at end_time of the last page of this one. Safe to repeat.
     Errors: INVALID_ARGUMENT (page_token not from here, page_size negative, start_time no time).
@@ -123,7 +123,7 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payment_pb2.ListCompletedPaymentsRequest,
         context: _aio.ServicerContext[_payment_pb2.ListCompletedPaymentsRequest, _abc.Awaitable[_payment_pb2.ListCompletedPaymentsResponse]],
     ) -> _abc.Awaitable[_payment_pb2.ListCompletedPaymentsResponse]:
-        """Lists the ids of payments that were completed from start_time on, by id, a page at a time, up to a moment that lies far
+        """Lists the ids of payments that were completed from start_time on, in that order, a page at a time, up to a moment that lies far
         enough back for nothing to be added to it. For whoever must miss none, however much of the queue is lost: start the
         next round at end_time of the last page of this one. Safe to repeat.
         Errors: INVALID_ARGUMENT (page_token not from here, page_size negative, start_time no time).
