@@ -51,7 +51,8 @@ def make_programs(
             log_file=layout.log_file(name),
             directory=layout.root,
             environment=chosen,
-            stop_seconds=2.0 * _DRAIN_SECONDS,
+            # Draining, then the transactions that are still under way: 8 s at most.
+            stop_seconds=_DRAIN_SECONDS + 10.0,
         )
         # Whether they can do their work takes gRPC and is asked once, by whoever started us.
         check = functools.partial(check_listening, ports[name])
