@@ -53,6 +53,7 @@ def verdict_text(verdict: Verdict) -> str:
     lines += [
         "",
         f"  faults        {sum(verdict.faults.values())}: {faults or 'none'}",
+        f"  answers       {verdict.answers}, unknown at first: {verdict.unknown_answers}",
         f"  looks         {verdict.looks} at the books while everything broke",
         f"  at rest       {verdict.rest_seconds:.1f} s after the last fault",
         f"  violations    {len(verdict.violations)}",
@@ -75,7 +76,7 @@ def operations_by_kind(verdict: Verdict) -> dict[str, Counter[str]]:
 
 
 def seeds_table(verdicts: Sequence[Verdict]) -> str:
-    """Several runs, one a line."""
+    """Several runs, one a line. Unknown are answers, all of them repeated until they were known."""
     head = ("seed", "operations", "ok", "refused", "unknown", "faults", "at rest", "verdict")
     rows = []
     for verdict in verdicts:
@@ -85,7 +86,9 @@ def seeds_table(verdicts: Sequence[Verdict]) -> str:
             (
                 verdict.seed,
                 total.total(),
-                *(total[outcome] for outcome in Outcome),
+                total[Outcome.OK],
+                total[Outcome.REFUSED],
+                verdict.unknown_answers,
                 sum(verdict.faults.values()),
                 f"{verdict.rest_seconds:.1f} s",
                 "; ".join(checks) or "passed",

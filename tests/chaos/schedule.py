@@ -26,7 +26,7 @@ EDGES = (
 )
 LONG_STOP_SECONDS = 70.0
 """Longer than a delivery may stay without a sign of life (60 s): others get the messages."""
-_LONG_RUN_SECONDS = 600
+_LONG_RUN_SECONDS = 240
 _DATABASE_EDGES = tuple(edge for edge in EDGES if edge.endswith("-postgres"))
 _TARGETS = {
     "quit": "postgres",
@@ -81,7 +81,7 @@ def make_schedule(seed: int, minutes: float) -> list[Fault]:
     faults: list[Fault] = []
     at = 2.0
     while at < end - 4:
-        fault = _draw(dice, at, may_be_long=end > _LONG_RUN_SECONDS)
+        fault = _draw(dice, at, may_be_long=end >= _LONG_RUN_SECONDS)
         faults.append(fault)
         # Some overlap, most do not: a system that never gets up shows nothing.
         at += dice.uniform(0.5, 3.0) + fault.seconds * dice.choice((0.3, 1.0, 1.0))
@@ -93,7 +93,7 @@ def _draw(dice: random.Random, at: float, *, may_be_long: bool) -> Fault:
     if kind in ("kill", "terminate"):
         return Fault(at, kind, dice.choice(PROCESSES + SERVERS), 0)
     if kind == "stop":
-        is_long = may_be_long and dice.random() < 0.05
+        is_long = may_be_long and dice.random() < 0.08
         seconds = LONG_STOP_SECONDS if is_long else dice.uniform(1, 9)
         return Fault(at, kind, dice.choice(PROCESSES + SERVERS), seconds)
     if kind in ("stall", "half_open", "slow"):

@@ -18,6 +18,8 @@ def verdict(*violations: Violation) -> Verdict:
         schedule=[],
         operations=Counter({"same key ok": 5, "same key unknown": 1, "charge refused": 2}),
         faults=Counter({"kill": 3}),
+        answers=11,
+        unknown_answers=3,
         violations=list(violations),
     )
 
@@ -28,6 +30,7 @@ def test_a_verdict_has_its_figures() -> None:
     assert ["seed", "7,", "1", "min:", "PASSED"] in lines
     assert ["same", "key", "5", "0", "1"] in lines
     assert ["all", "5", "2", "1"] in lines
+    assert ["answers", "11,", "unknown", "at", "first:", "3"] in lines
     assert ["faults", "3:", "3", "kill"] in lines
 
 
@@ -45,7 +48,7 @@ def test_tables_have_a_line_per_run() -> None:
         Violation("I1 sums", "a"), Violation("I1 sums", "b"), Violation("I6 journal", "c")
     )
     good_line, bad_line = seeds_table([verdict(), bad]).splitlines()[1:]
-    assert good_line.split() == ["7", "8", "5", "2", "1", "3", "0.0", "s", "passed"]
+    assert good_line.split() == ["7", "8", "5", "2", "3", "3", "0.0", "s", "passed"]
     assert bad_line.endswith("I1 sums; I6 journal")
     assert planted_line(bad).split(maxsplit=2) == ["no_sweeper", "caught", "I1 sums; I6 journal"]
     assert "NOT CAUGHT" in planted_line(verdict())
