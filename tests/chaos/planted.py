@@ -22,6 +22,9 @@ class Bug(NamedTuple):
     faults: tuple[tuple[str, str, float], ...] = ()
     """Kind, target and seconds of what happens again and again, in place of a drawn schedule."""
     every_seconds: float = 4.0
+    apart_seconds: float | None = None
+    """Between the faults of one round, which then overlap; None: one begins when the other is
+    over."""
 
 
 _KILL_PAYMENT = ("kill", "payment", 0.0)
@@ -81,7 +84,8 @@ BUGS = {
     "no_catching_up": Bug(
         "what the queue lost between a payment's end and its booking stays unbooked",
         ("ledger",),
-        faults=(("stop", "ledger", 3.0), ("wipe_nats", "nats", 0.0)),
+        faults=(("stop", "ledger", 5.0), ("wipe_nats", "nats", 0.0)),
+        apart_seconds=2.0,
     ),
     "unknown_commit_is_refusal": Bug(
         "an interrupted COMMIT is taken for failed",
@@ -135,7 +139,12 @@ def faults_that_show(bug: Bug, minutes: float) -> list[Fault]:
     found: list[Fault] = []
     at = 3.0
     while bug.faults and at < minutes * 60 - 4:
+        over_at = at
         for kind, target, seconds in bug.faults:
             found.append(Fault(at, kind, target, seconds))
-            at += bug.every_seconds + seconds
+            over_at = max(over_at, at + seconds)
+            at = (
+                over_at + bug.every_seconds if bug.apart_seconds is None else at + bug.apart_seconds
+            )
+        at = over_at + bug.every_seconds
     return found
