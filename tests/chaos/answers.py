@@ -16,6 +16,8 @@ _REFUSALS = {
     "charge": {"barcode-used", "barcode-expired", "barcode-unknown"},
 }
 """What each kind of request may be refused for; a kind that is not here may not be refused."""
+_MAY_FAIL = {"too much", "tight"}
+"""Of these kinds a payment may fail, for want of money only."""
 
 
 def _answers_hold(snapshot: Snapshot, history: Sequence[Operation]) -> Iterator[str]:
@@ -84,10 +86,10 @@ def _refusals_are_right(snapshot: Snapshot, history: Sequence[Operation]) -> Ite
         for answer in operation.answers:
             if operation.kind == "too much" and answer.payment_status == "COMPLETED":
                 yield f"{operation.key} spent what was not there"
-            elif operation.kind != "too much" and answer.payment_status == "FAILED":
+            elif operation.kind not in _MAY_FAIL and answer.payment_status == "FAILED":
                 yield f"{operation.kind} {operation.key} failed: {answer.failure}"
             elif answer.payment_status == "FAILED" and answer.failure != "insufficient-funds":
-                yield f"{operation.key} spent too much and failed for {answer.failure}"
+                yield f"{operation.kind} {operation.key} failed for {answer.failure}"
             may_be = _REFUSALS.get(operation.kind, set())
             if answer.outcome is Outcome.REFUSED and answer.failure not in may_be:
                 yield f"{operation.kind} {operation.key} was refused: {answer.failure}"

@@ -157,6 +157,7 @@ class Load:
             *[self._show_code] * 4,
             self._withdraw,
             self._too_much,
+            self._tight,
             self._nonsense,
             self._same_key_at_once,
             self._same_key_other_body,
@@ -249,6 +250,14 @@ class Load:
     async def _too_much(self) -> None:
         body = {"to": "cafe", "amount": 900_000_000, "currency": "USD"}
         await self._pursue(self._new("too much", self._payer(), "/payments/send", body))
+
+    async def _tight(self) -> None:
+        """Two at once from a wallet that may have enough for one. Euros are used for this only, so
+        that all who have some are always close to having none."""
+        payer, payee = self._dice.sample(("alice", "bob", "cafe"), 2)
+        body = {"to": payee, "amount": self._dice.randint(20_000, 60_000), "currency": "EUR"}
+        both = [self._new("tight", payer, "/payments/send", body) for _ in range(2)]
+        await asyncio.gather(*(self._pursue(item) for item in both))
 
     async def _nonsense(self) -> None:
         payer = self._payer()

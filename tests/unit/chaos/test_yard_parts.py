@@ -222,6 +222,12 @@ BROKEN: list[tuple[str, BreakIt]] = [
     ("I8 refusals are right", lambda _, history: setattr(history[0], "kind", "nonsense")),
     (
         "I8 refusals are right",
+        lambda _, history: history[0].__dict__.update(
+            kind="tight", answers=[Answer(Outcome.OK, 200, "pay_1", "FAILED", "wallet-closed")]
+        ),
+    ),
+    (
+        "I8 refusals are right",
         lambda _, history: add_operation(
             history, kind="other body", answers=[Answer(Outcome.REFUSED, 422, failure="forbidden")]
         ),
