@@ -9,13 +9,13 @@ import pytest
 from tests.chaos.history import Outcome
 from tests.chaos.yard import run_yard
 
-_SEED = 20
+_SEED = 24
 _MINUTES = 0.75
 
 
 @pytest.mark.timeout(300)
 async def test_nothing_is_lost_while_everything_breaks(tmp_path: Path) -> None:
-    """Goal: I1 to I9 hold, and every answer stays true, through most of a minute of faults under load. What
+    """Goal: I1 to I9 hold, and every answer stays true, while everything breaks under load. What
     is drawn differs by seed; this one is always the same. Longer runs: `make chaos`."""
     verdict = await run_yard(_SEED, _MINUTES, tmp_path)
 
