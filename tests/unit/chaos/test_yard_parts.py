@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -282,3 +286,20 @@ def test_every_check_is_seen_to_fail() -> None:
 def test_how_answers_are_read(status: int, body: Any, outcome: Outcome) -> None:
     """Goal: only a definite answer counts as one."""
     assert read_answer(status, body).outcome is outcome
+
+
+def test_a_clock_is_off_as_its_file_says(tmp_path: Path) -> None:
+    """Goal: the fault is one. Method: a process with the yard's folder on its path, as the yard
+    starts it."""
+    clock = tmp_path / "clock"
+    clock.write_text("-600")
+    program = "from chassis.clock import SystemClock; print(SystemClock().now().timestamp())"
+    site = Path(yard_bugs.__file__).parent
+    told = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env={"PYTHONPATH": str(site), "YARD_CLOCK_FILE": str(clock)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 500 < time.time() - float(told.stdout) < 700
