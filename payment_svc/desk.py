@@ -162,24 +162,17 @@ async def redrive(
     except (KeyError, ValueError) as error:
         raise DeadLetterUnreadable(dead_letter_id=letter_id) from error
     await put_back(letter.subject, letter.payload)
-    now = clock.now()
-
-    async def work(connection: AsyncConnection) -> FiledLetter:
-        locked = await store.lock_letter(connection, letter_id)
-        assert locked is not None, "letters are never deleted"
-        if locked.state == LetterState.OPEN:
-            await store.set_state(connection, letter_id, LetterState.REDRIVEN)
-            await store.record(
-                connection, [letter_id], LetterAct.REDRIVEN, actor=actor, why=why, now=now
-            )
-        if locked.payment_id and locked.subject == PAYMENT_SUBJECT:
-            # From now on the sweeper looks after it again: losing the queue loses nothing.
-            await payment_store.postpone_sweeps(
-                connection, [locked.payment_id], [sweep_after_seconds]
-            )
-        return locked._replace(state=LetterState.REDRIVEN)
-
-    after = await database.transaction(work)
+    # From now on the sweeper looks after its payment again: losing the queue loses nothing.
+    after = await _close(
+        database,
+        letter,
+        LetterState.REDRIVEN,
+        LetterAct.REDRIVEN,
+        actor=actor,
+        why=why,
+        clock=clock,
+        sweep_after_seconds=sweep_after_seconds,
+    )
     await remove(letter_id)
     return after
 
@@ -216,29 +209,51 @@ async def discard(
         result = payment_queue_pb2.TransferResult(
             task=task, failure_code=outcome.failure_code, execute_time=outcome.execute_time
         )
-    now = clock.now()
-
-    async def work(connection: AsyncConnection) -> FiledLetter:
-        locked = await store.lock_letter(connection, letter_id)
-        assert locked is not None, "letters are never deleted"
-        if locked.state == LetterState.OPEN:
-            await store.set_state(connection, letter_id, LetterState.DISCARDED)
-            await store.record(
-                connection, [letter_id], LetterAct.DISCARDED, actor=actor, why=why, now=now
-            )
-        if result is not None:
-            # Should the result below get lost, the sweeper brings the payment to wallet, which
-            # answers that it is cancelled.
-            await payment_store.postpone_sweeps(
-                connection, [result.task.payment_id], [sweep_after_seconds]
-            )
-        return locked._replace(state=LetterState.DISCARDED)
-
-    after = await database.transaction(work)
+    # Should the result below get lost, the sweeper brings the payment to wallet, which answers that
+    # it is cancelled.
+    after = await _close(
+        database,
+        letter,
+        LetterState.DISCARDED,
+        LetterAct.DISCARDED,
+        actor=actor,
+        why=why,
+        clock=clock,
+        sweep_after_seconds=sweep_after_seconds,
+    )
     if result is not None:
         await publish_results([result])
     await remove(letter_id)
     return after
+
+
+async def _close(
+    database: Database,
+    letter: FiledLetter,
+    state: LetterState,
+    act: LetterAct,
+    *,
+    actor: str,
+    why: str,
+    clock: Clock,
+    sweep_after_seconds: float,
+) -> FiledLetter:
+    """Close a letter, if nobody else has meanwhile, and give its payment back to the sweeper."""
+    now = clock.now()
+
+    async def work(connection: AsyncConnection) -> None:
+        locked = await store.lock_letter(connection, letter.id)
+        assert locked is not None, "letters are never deleted"
+        if locked.state == LetterState.OPEN:
+            await store.set_state(connection, letter.id, state)
+            await store.record(connection, [letter.id], act, actor=actor, why=why, now=now)
+        if letter.payment_id and letter.subject == PAYMENT_SUBJECT:
+            await payment_store.postpone_sweeps(
+                connection, [letter.payment_id], [sweep_after_seconds]
+            )
+
+    await database.transaction(work)
+    return letter._replace(state=state)
 
 
 async def _refuse_discard(
