@@ -58,7 +58,14 @@ def _run(seed: int, arguments: argparse.Namespace, *, bug: str = "") -> Verdict:
     with tempfile.TemporaryDirectory(prefix="qrpay-yard-", ignore_cleanup_errors=True) as directory:
         try:
             return asyncio.run(
-                run_yard(seed, arguments.minutes, Path(directory), bug=bug, say=progress)
+                run_yard(
+                    seed,
+                    arguments.minutes,
+                    Path(directory),
+                    bug=bug,
+                    say=progress,
+                    logs=arguments.logs,
+                )
             )
         finally:
             progress.end()
@@ -80,6 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", help="several, one after the other: 1-20")
     parser.add_argument("--minutes", type=float, default=1.0, help="how long (default: 1)")
     parser.add_argument("--planted", metavar="NAME|all", help="plant bugs and see them noticed")
+    parser.add_argument("--logs", type=Path, help="keep the logs of runs that failed in there")
     parser.add_argument("--list", action="store_true", help="only print the schedule")
     parser.add_argument("--json", action="store_true", help="one JSON document per run")
     arguments = parser.parse_args()

@@ -49,11 +49,10 @@ def verdict_text(verdict: Verdict) -> str:
         f"  {kind:<14}{''.join(f'{counts[outcome]:>10}' for outcome in Outcome)}"
         for kind, counts in operations_by_kind(verdict).items()
     ]
-    faults = ", ".join(f"{n} {kind}" for kind, n in sorted(verdict.faults.items()))
     lines += [
         "",
-        f"  faults        {sum(verdict.faults.values())}: {faults or 'none'}",
-        f"  answers       {verdict.answers}, unknown at first: {verdict.unknown_answers}",
+        f"  faults        {verdict.faults.total()}: {_counts(verdict.faults)}",
+        f"  answers       {verdict.answers.total()}: {_counts(verdict.answers)}",
         f"  looks         {verdict.looks} at the books while everything broke",
         f"  at rest       {verdict.rest_seconds:.1f} s after the last fault",
         f"  violations    {len(verdict.violations)}",
@@ -63,6 +62,10 @@ def verdict_text(verdict: Verdict) -> str:
         lines.append(f"    ... and {len(verdict.violations) - _VIOLATIONS_SHOWN} more")
     lines += [f"  not done: {failure}" for failure in verdict.failed_faults[:_VIOLATIONS_SHOWN]]
     return "\n".join(lines)
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{n} x {name}" for name, n in counter.most_common()) or "none"
 
 
 def operations_by_kind(verdict: Verdict) -> dict[str, Counter[str]]:

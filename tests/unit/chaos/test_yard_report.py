@@ -18,7 +18,7 @@ def verdict(*violations: Violation) -> Verdict:
         schedule=[],
         operations=Counter({"same key ok": 5, "same key unknown": 1, "charge refused": 2}),
         faults=Counter({"kill": 3}),
-        answers=11,
+        answers=Counter({"202": 8, "503 temporarily-unavailable": 3}),
         unknown_answers=3,
         violations=list(violations),
     )
@@ -30,8 +30,8 @@ def test_a_verdict_has_its_figures() -> None:
     assert ["seed", "7,", "1", "min:", "PASSED"] in lines
     assert ["same", "key", "5", "0", "1"] in lines
     assert ["all", "5", "2", "1"] in lines
-    assert ["answers", "11,", "unknown", "at", "first:", "3"] in lines
-    assert ["faults", "3:", "3", "kill"] in lines
+    assert ["answers", "11:", "8", "x", "202,", "3", "x", "503", "temporarily-unavailable"] in lines
+    assert ["faults", "3:", "3", "x", "kill"] in lines
 
 
 def test_a_verdict_says_what_is_wrong() -> None:
