@@ -46,7 +46,12 @@ def _run_seeds(arguments: argparse.Namespace) -> int:
 def _run_planted(names: list[str], arguments: argparse.Namespace) -> int:
     missed = 0
     for name in names:
-        verdict = _run(arguments.seed, arguments, bug=name)
+        try:
+            verdict = _run(arguments.seed, arguments, bug=name)
+        except (AssertionError, TimeoutError) as error:  # the others are worth to be tried
+            missed += 1
+            print(f"{name:<28}NOT RUN     {type(error).__name__}: {str(error)[:200]}", flush=True)
+            continue
         missed += verdict.passed
         print(_json(verdict) if arguments.json else planted_line(verdict), flush=True)
     return 1 if missed else 0

@@ -219,6 +219,11 @@ def _journal_rights(snapshot: Snapshot) -> Iterator[str]:
             yield f"{row['role']} may {row['right']} {row['table']}"
 
 
+def _no_deadlocks(snapshot: Snapshot) -> Iterator[str]:
+    """Everybody locks in one order. A deadlock would be tried again, and so be seen by nobody."""
+    yield from (f"{row['n']} deadlocks in {row['database']}" for row in snapshot.deadlocks)
+
+
 def _statements(snapshot: Snapshot) -> Iterator[str]:
     """What people are shown of their wallets is what is in the books."""
     wallets = {row["id"]: row for row in snapshot.wallets}
@@ -253,6 +258,7 @@ BOOK_CHECKS: dict[str, Callable[[Snapshot], Iterable[str]]] = {
     "nothing is rewritten": _nothing_rewritten,
     "I6 journal rights": _journal_rights,
     "statements are right": _statements,
+    "no deadlocks": _no_deadlocks,
 }
 
 

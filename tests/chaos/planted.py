@@ -29,7 +29,6 @@ class Bug(NamedTuple):
 
 _KILL_PAYMENT = ("kill", "payment", 0.0)
 _REPLAY = ("replay_tasks", "payment", 0.0)
-_CUT_WALLET = ("cut", "payment-wallet", 0.0)
 _RESTORE = ("restore_valkey", "valkey", 0.0)
 
 _BOOKED_ONCE = "uq_journal_transactions_payment_id"
@@ -79,7 +78,10 @@ BUGS = {
         "a payment is answered before it is stored", ("payment",), faults=(_KILL_PAYMENT,)
     ),
     "uncounted_events": Bug(
-        "events are numbered without a lock", ("payment",), faults=(_CUT_WALLET,)
+        "events are numbered beside the transaction that ends their payment",
+        ("payment",),
+        faults=(("cut_commit", "payment-postgres", 0.0),),
+        every_seconds=1.0,
     ),
     "no_catching_up": Bug(
         "what the queue lost between a payment's end and its booking stays unbooked",

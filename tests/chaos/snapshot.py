@@ -59,6 +59,10 @@ _QUERIES = {
         "ledger",
         "SELECT id, credits_posted_minor - debits_posted_minor AS balance_minor FROM accounts",
     ),
+    "deadlocks": (
+        "postgres",
+        "SELECT datname AS database, deadlocks AS n FROM pg_stat_database WHERE deadlocks > 0",
+    ),
     "rights": (
         "ledger",
         """
@@ -87,6 +91,8 @@ class Snapshot:
     accounts: list[Row] = field(default_factory=list)
     rights: list[Row] = field(default_factory=list)
     """What services may do to rows that are there: role, table, right."""
+    deadlocks: list[Row] = field(default_factory=list)
+    """How many the server found, by database, since it was started after a crash."""
     rewritten: list[str] = field(default_factory=list)
     """What was final and is not as it was; an ``Observer`` notes it."""
     statements: list[Row] = field(default_factory=list)

@@ -192,6 +192,7 @@ BROKEN: list[tuple[str, BreakIt]] = [
         ),
     ),
     ("statements are right", lambda books, _: books.statements[0].update(available=8)),
+    ("no deadlocks", lambda books, _: books.deadlocks.append({"database": "wallet", "n": 1})),
     ("statements are right", lambda books, _: books.statements[0]["entries"].clear()),
     ("answers hold", lambda _, history: add_answer(history, Outcome.REFUSED, 409)),
     (
