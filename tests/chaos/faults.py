@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.e2e.stack import Stack
 from tests.proxy import FaultyProxy
 
 _REPLAYED_MESSAGES_MAX = 200
+_CODES = b"barcode:code:"
 _MOMENTS: tuple[Literal["request"], Literal["answer"]] = ("request", "answer")
 
 
@@ -108,12 +110,25 @@ class Faults:
             await valkey.flushall()
 
     async def _restore_valkey(self, fault: Fault) -> None:
-        """Put an old copy of everything back, used codes and all; then take a new copy."""
+        """Put an old copy of what became of codes back, used ones and all; then take a new copy.
+
+        Who has which code stays as it is: a code that is not its owner's latest is not made void
+        by the next one, and so is there for a second use.
+        """
         async with self._valkey() as valkey:
             old = dict(self._valkey_copy)
             await self._copy_valkey(valkey)
             for key, dump in (old or self._valkey_copy).items():
-                await valkey.restore(key, 60_000, dump, replace=True)
+                if key.startswith(_CODES):
+                    await valkey.restore(key, 60_000, dump, replace=True)
+
+    async def _revive_codes(self, fault: Fault) -> None:
+        """Every code as a copy has it that is older than its use: alive, and used by nobody."""
+        alive_until = str(int((time.time() + 30) * 1_000_000))
+        async with self._valkey() as valkey:
+            async for key in valkey.scan_iter(match=_CODES + b"*", count=500):
+                await valkey.hdel(key, "token")
+                await valkey.hset(key, "expire_us", alive_until)
 
     async def copy_valkey(self) -> None:
         """Remember what is in Valkey now, to be restored later."""
@@ -186,6 +201,10 @@ class Faults:
 
     async def _half_open(self, fault: Fault) -> None:
         await self._while(fault, self._proxies[fault.target].half_open)
+
+    async def _deaf(self, fault: Fault) -> None:
+        """Everything arrives and is done, and no answer comes back."""
+        await self._while(fault, lambda: self._proxies[fault.target].half_open("answers"))
 
     async def _slow(self, fault: Fault) -> None:
         await self._while(fault, lambda: self._proxies[fault.target].slow(0.1, 200_000))

@@ -18,7 +18,7 @@ IBAN = "DE89370400440532013000"
 _TRY_SECONDS = 6.0
 _TRIES_AT_ONCE_MAX = 3
 _PAUSE_SECONDS = 0.05
-_CODES_REMEMBERED = 30
+_CODES_REMEMBERED = 40
 _REPEATED_OF_LAST = 300
 
 
@@ -161,7 +161,7 @@ class Load:
             self._nonsense,
             self._same_key_at_once,
             self._same_key_other_body,
-            self._used_code,
+            *[self._used_code] * 3,
             self._once_more,
         ]
         while not self._stop.is_set():
@@ -220,6 +220,8 @@ class Load:
         code: str = shown["code"]
         body = {"barcode": code, **self._amount()}
         self._codes.append(code)
+        if self._dice.random() < 0.3:  # people queue; whatever is copied meanwhile has it unused
+            await asyncio.sleep(self._dice.uniform(0.1, 1.0))
         terminals = [
             self._new("charge", "cafe", "/payments/pay", body, barcode=code)
             for _ in range(self._dice.choice((1, 1, 2, 3)))

@@ -29,7 +29,7 @@ class Bug(NamedTuple):
 
 _KILL_PAYMENT = ("kill", "payment", 0.0)
 _REPLAY = ("replay_tasks", "payment", 0.0)
-_RESTORE = ("restore_valkey", "valkey", 0.0)
+_REVIVE = ("revive_codes", "valkey", 0.0)
 
 _BOOKED_ONCE = "uq_journal_transactions_payment_id"
 
@@ -51,8 +51,9 @@ BUGS = {
     "no_redemption_token": Bug(
         "a repeat does not know its own barcode",
         ("payment",),
-        faults=(("cut", "payment-barcode", 0.0), ("cut_commit", "payment-postgres", 0.0)),
-        every_seconds=0.5,
+        faults=(("deaf", "payment-barcode", 4.0), _KILL_PAYMENT),
+        apart_seconds=2.0,
+        every_seconds=2.0,
     ),
     "outage_is_refusal": Bug(
         "an outage becomes insufficient funds", ("payment",), faults=(("kill", "wallet", 0.0),)
@@ -131,7 +132,8 @@ BUGS = {
     "no_issuance_index": Bug(
         "payments are not unique by barcode issuance",
         statements=(("payment", "DROP INDEX uq_payments_barcode_issuance"),),
-        faults=(_RESTORE,),
+        faults=(_REVIVE,),
+        every_seconds=2.0,
     ),
 }
 

@@ -33,6 +33,7 @@ _TARGETS = {
     "wipe_nats": "nats",
     "flush_valkey": "valkey",
     "restore_valkey": "valkey",
+    "revive_codes": "valkey",
     "replay_tasks": "payment",
     "replay_results": "payment",
 }
@@ -61,13 +62,15 @@ WEIGHTS = {
     "quit": 1,
     "wipe_nats": 1,
     "flush_valkey": 1,
-    "restore_valkey": 2,
+    "restore_valkey": 1,
+    "revive_codes": 1,
     "replay_tasks": 2,
     "replay_results": 2,
     "cut": 3,
     "cut_commit": 3,
     "stall": 3,
-    "half_open": 3,
+    "half_open": 2,
+    "deaf": 3,
     "slow": 2,
     "clock": 2,
 }
@@ -96,7 +99,7 @@ def _draw(dice: random.Random, at: float, *, may_be_long: bool) -> Fault:
         is_long = may_be_long and dice.random() < 0.08
         seconds = LONG_STOP_SECONDS if is_long else dice.uniform(1, 9)
         return Fault(at, kind, dice.choice(PROCESSES + SERVERS), seconds)
-    if kind in ("stall", "half_open", "slow"):
+    if kind in ("stall", "half_open", "deaf", "slow"):
         return Fault(at, kind, dice.choice(EDGES), dice.uniform(1, 8))
     if kind == "cut":
         return Fault(at, kind, dice.choice(EDGES), 0)
