@@ -110,7 +110,9 @@ async def serve(
         await asyncio.sleep(settings.drain_delay_seconds)
     stop_background.set()
     await asyncio.gather(
-        server.stop(settings.drain_seconds), _finish(tasks, settings.drain_seconds)
+        server.stop(settings.drain_seconds),
+        # The watch too: it may be in the middle of a question to the database.
+        _finish([*tasks, watch], settings.drain_seconds),
     )
     _LOG.info("stopped")
     for task in failed:
