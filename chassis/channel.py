@@ -65,6 +65,9 @@ def open_channel(target: str, *, identity: str, tls: TlsFiles) -> grpc.aio.Chann
             # often.
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 5_000),
+            # The one that decides, also for the pings that gRPC sends while data flow; its default
+            # keeps a silent connection in use for a minute.
+            ("grpc.http2.ping_timeout_ms", 5_000),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
             # A restarted peer is back within a second or two; the default would wait up to two
