@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from payment_svc.messages import timestamp
 from qrpay.payment.v1 import payment_queue_pb2
 
 PAYMENT_SUBJECT = "payments.task"
 """Letters from here are about payments that were not executed; they settle with their payment."""
+
+Kind = TypeVar("Kind", bound=Message)
 
 _ID_CHARACTERS = 26
 _ERROR_CHARACTERS_MAX = 300
@@ -144,10 +146,7 @@ def letter_of(message: payment_queue_pb2.DeadLetter) -> Letter:
 
 def read_letter(data: bytes) -> payment_queue_pb2.DeadLetter:
     """Read a message of payments.dead. Raises ``ValueError`` if it is not a letter."""
-    try:
-        message = payment_queue_pb2.DeadLetter.FromString(data)
-    except DecodeError as error:
-        raise ValueError("not a DeadLetter") from error
+    message = _decode(payment_queue_pb2.DeadLetter, data)
     # Almost any bytes are a valid protobuf of something.
     if not message.id.startswith("dea_") or message.reason not in _REASONS or not message.subject:
         raise ValueError("not a DeadLetter")
@@ -156,10 +155,7 @@ def read_letter(data: bytes) -> payment_queue_pb2.DeadLetter:
 
 def read_tasks(data: bytes) -> payment_queue_pb2.TaskBatch:
     """Read a message of payments.task. Raises ``ValueError`` if it has no tasks in it."""
-    try:
-        batch = payment_queue_pb2.TaskBatch.FromString(data)
-    except DecodeError as error:
-        raise ValueError("not a TaskBatch") from error
+    batch = _decode(payment_queue_pb2.TaskBatch, data)
     if not batch.tasks or not all(task.payment_id for task in batch.tasks):
         raise ValueError("a TaskBatch without tasks")
     return batch
@@ -167,10 +163,7 @@ def read_tasks(data: bytes) -> payment_queue_pb2.TaskBatch:
 
 def read_results(data: bytes) -> payment_queue_pb2.ResultBatch:
     """Read a message of payments.result. Raises ``ValueError`` if it has no results in it."""
-    try:
-        batch = payment_queue_pb2.ResultBatch.FromString(data)
-    except DecodeError as error:
-        raise ValueError("not a ResultBatch") from error
+    batch = _decode(payment_queue_pb2.ResultBatch, data)
     if not batch.results or not all(result.task.payment_id for result in batch.results):
         raise ValueError("a ResultBatch without results")
     return batch
@@ -178,13 +171,17 @@ def read_results(data: bytes) -> payment_queue_pb2.ResultBatch:
 
 def read_retry(data: bytes) -> payment_queue_pb2.RetryTask:
     """Read a message of payments.retry. Raises ``ValueError`` if it has no task in it."""
-    try:
-        message = payment_queue_pb2.RetryTask.FromString(data)
-    except DecodeError as error:
-        raise ValueError("not a RetryTask") from error
+    message = _decode(payment_queue_pb2.RetryTask, data)
     if not message.task.payment_id or message.delay_milliseconds <= 0:
         raise ValueError("a RetryTask without a task")
     return message
+
+
+def _decode(kind: type[Kind], data: bytes) -> Kind:
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise ValueError(f"not a {kind.__name__}") from error
 
 
 _REASONS = {

@@ -29,6 +29,7 @@ from payment_svc.errors import (
     MoneyMoved,
 )
 from payment_svc.model import Status, StoredPayment
+from payment_svc.queue import RESULTS_SUBJECT, RETRY_SUBJECT
 from payment_svc.store import dead_letters as store
 from payment_svc.store import payments as payment_store
 from payment_svc.store.dead_letters import FiledLetter, LetterFilter, LetterRecord
@@ -40,8 +41,8 @@ _RECORDS_MAX = 100
 
 _READERS: dict[str, Callable[[bytes], object]] = {
     PAYMENT_SUBJECT: read_tasks,
-    "payments.result": read_results,
-    "payments.retry": read_retry,
+    RESULTS_SUBJECT: read_results,
+    RETRY_SUBJECT: read_retry,
 }
 
 

@@ -25,6 +25,7 @@ from payment_svc.dead_letters import (
     payment_letter,
     read_retry,
 )
+from payment_svc.queue import RETRY_SUBJECT
 from qrpay.payment.v1 import payment_queue_pb2
 
 _LOG = get_logger(__name__)
@@ -33,7 +34,6 @@ _FILED = metrics.get_meter("qrpay.payment").create_counter(
 )
 
 _WATCHED_STREAMS = {"PAYMENT_TASKS", "PAYMENT_RETRIES", "PAYMENT_RESULTS"}
-_SUBJECT_OF_RETRIES = "payments.retry"
 
 
 class Advisory(NamedTuple):
@@ -168,7 +168,7 @@ def _letter_about(
     first: datetime,
     last: datetime,
 ) -> payment_queue_pb2.DeadLetter:
-    task = _task_of(payload) if subject == _SUBJECT_OF_RETRIES else None
+    task = _task_of(payload) if subject == RETRY_SUBJECT else None
     if task is not None:
         # One payment's task: the letter is about that payment, like those that the executor writes.
         return payment_letter(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chassis.clock import Clock
@@ -15,7 +15,7 @@ from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 from wallet_svc import messages
 from wallet_svc.messages import refuse
 from wallet_svc.model.owners import currency_fault
-from wallet_svc.model.records import Transfer, WalletStatus
+from wallet_svc.model.records import Outcome, Transfer, WalletStatus
 from wallet_svc.operations import owners, transfers, wallets
 
 TRANSFERS_MAX = 256
@@ -189,11 +189,10 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
                 clock=self._clock,
                 balance_minor_max=self._balance_minor_max,
             )
-        executed = iter(answers)
         response = wallet_pb2.ExecuteTransfersResponse()
         messages.fill_results(
             response.results.add,
-            (item if isinstance(item, ServiceError) else next(executed) for item in asked),
+            _in_order(asked, answers),
         )
         return response
 
@@ -204,7 +203,7 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         refuse([("transfers", _count_fault(request.transfers, TRANSFERS_MAX))])
         asked = [messages.transfer_of(message) for message in request.transfers]
         wanted = [item for item in asked if isinstance(item, Transfer)]
-        cancelled = iter(
+        answers = (
             await transfers.cancel_transfers(wanted, database=self._database, clock=self._clock)
             if wanted
             else []
@@ -212,7 +211,7 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
         response = wallet_pb2.CancelTransfersResponse()
         messages.fill_results(
             response.results.add,
-            (item if isinstance(item, ServiceError) else next(cancelled) for item in asked),
+            _in_order(asked, answers),
         )
         return response
 
@@ -235,6 +234,14 @@ def rpc_service(servicer: WalletServicer) -> RpcService:
         servicer=servicer,
         allowed_callers=ALLOWED_CALLERS,
     )
+
+
+def _in_order(
+    asked: Sequence[Transfer | InvalidArgument], answers: Sequence[Outcome | ServiceError]
+) -> Iterator[Outcome | ServiceError]:
+    """An answer to each that was asked for: malformed ones are their own, the others are given."""
+    given = iter(answers)
+    return (item if isinstance(item, ServiceError) else next(given) for item in asked)
 
 
 def _count_fault(items: Sequence[object], count_max: int) -> str | None:
