@@ -21,6 +21,7 @@ from embedded.layout import Layout
 from tests.chaos import planted
 from tests.chaos.checks import Violation, check_all
 from tests.chaos.faults import Faults, port_of
+from tests.chaos.funds import give_money
 from tests.chaos.history import Outcome
 from tests.chaos.load import Load, Person
 from tests.chaos.observer import Observer
@@ -35,7 +36,8 @@ REST_SECONDS_MAX = 30.0
 _HEALTHY_SECONDS_MAX = 60.0
 _SETTLE_SECONDS = 60.0
 _SETTLE_EACH_SECONDS = 0.05
-"""How long it may take until every operation was repeated to its end, by a busy machine."""
+"""How long a busy machine may need to repeat every operation to its end: a minute, and so much for
+each of them."""
 _CLIENTS = 10
 _ASKED_AGAIN_SHARE = 0.2
 _SELDOM_USED = {"ledger-wallet"}
@@ -109,6 +111,7 @@ async def run_yard(
         admin_url = await stack.server_url("postgres")
         for database, statement in chosen.statements:
             await execute(admin_url, database, statement)
+        await give_money(Layout(stack.data), ("alice", "bob"))
         load = await _make_load(stack, seed)
         faults = Faults(stack, proxies=proxies, clocks=clocks, seed=seed)
         await faults.copy_valkey()
