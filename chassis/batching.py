@@ -15,7 +15,7 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeGuard, TypeVar
+from typing import Generic, NamedTuple, TypeGuard, TypeVar
 
 from chassis.errors import DeadlineExceeded, OutcomeUnknown, Overloaded, ServiceError, Unavailable
 from chassis.logs import get_logger
@@ -85,11 +85,20 @@ def _internal(error: Exception) -> ServiceError:
     return internal
 
 
+class _Waiting(NamedTuple, Generic[Item, Result]):
+    item: Item
+    answer: asyncio.Future[Result]
+    since: float
+    """Time of the loop."""
+
+
 class Batcher(Generic[Item, Result]):
     """Collects single items into bounded batches and hands each its own outcome.
 
     ``process`` gets 1 to ``size_max`` items and answers as for ``isolate``; at most ``concurrency``
     batches are in flight, at most ``queue_max`` items wait; ``on_batch`` is told each batch's size.
+    With ``wait_seconds_max``, nothing is taken while the oldest item has waited longer than that: a
+    bound in time holds at every speed, where one in items means a second here and a minute there.
     With ``patience_seconds``, another batch starts beside one in flight only when that one has
     taken so long, or when a full one waits: larger batches, and still no queueing behind one that
     hangs.
@@ -105,6 +114,7 @@ class Batcher(Generic[Item, Result]):
         name: str,
         size_max: int = 256,
         queue_max: int = 4096,
+        wait_seconds_max: float | None = None,
         concurrency: int = 1,
         patience_seconds: float = 0.0,
         on_batch: Callable[[int], None] | None = None,
@@ -115,10 +125,11 @@ class Batcher(Generic[Item, Result]):
         self._name = name
         self._size_max = size_max
         self._queue_max = queue_max
+        self._wait_seconds_max = wait_seconds_max
         self._concurrency = concurrency
         self._patience_seconds = patience_seconds
         self._on_batch = on_batch
-        self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._queue: deque[_Waiting[Item, Result]] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._young: set[asyncio.Task[None]] = set()
         """Those in flight that patience is not lost with yet."""
@@ -128,17 +139,19 @@ class Batcher(Generic[Item, Result]):
     async def submit(self, item: Item) -> Result:
         """Put the item into the next batch and wait for its result.
 
-        Raises the item's own error; ``Overloaded`` when ``queue_max`` items are waiting already;
+        Raises the item's own error; ``Overloaded`` when ``queue_max`` items are waiting already, or
+        one for ``wait_seconds_max``;
         ``Unavailable`` once closed; ``OutcomeUnknown`` when its batch was cut off. A submitter that
         is cancelled withdraws its item if it still waits; in flight, the outcome is discarded.
         """
         if self._closed:
             raise Unavailable
-        if len(self._queue) >= self._queue_max:
-            raise Overloaded
         loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._is_full(now):
+            raise Overloaded
         answer: asyncio.Future[Result] = loop.create_future()
-        self._queue.append((item, answer))
+        self._queue.append(_Waiting(item, answer, now))
         if not self._start_scheduled and self._may_start():
             # Not now but at the end of this turn of the loop: what else is ready shares the batch.
             self._start_scheduled = True
@@ -151,6 +164,13 @@ class Batcher(Generic[Item, Result]):
         self._start()
         while self._in_flight:
             await asyncio.wait(self._in_flight)
+
+    def _is_full(self, now: float) -> bool:
+        if len(self._queue) >= self._queue_max:
+            return True
+        if self._wait_seconds_max is None or not self._queue:
+            return False
+        return now - self._queue[0].since > self._wait_seconds_max
 
     def _start(self) -> None:
         self._start_scheduled = False
@@ -177,11 +197,11 @@ class Batcher(Generic[Item, Result]):
             self._young.discard(task)
             self._start()
 
-    def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
-        batch: list[tuple[Item, asyncio.Future[Result]]] = []
+    def _take(self) -> list[_Waiting[Item, Result]]:
+        batch: list[_Waiting[Item, Result]] = []
         while self._queue and len(batch) < self._size_max:
             entry = self._queue.popleft()
-            if not entry[1].done():  # done: its submitter was cancelled while it waited
+            if not entry.answer.done():  # done: its submitter was cancelled while it waited
                 batch.append(entry)
         return batch
 
@@ -190,19 +210,19 @@ class Batcher(Generic[Item, Result]):
         self._young.discard(task)
         self._start()
 
-    async def _run(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    async def _run(self, batch: list[_Waiting[Item, Result]]) -> None:
         outcomes: Sequence[Result | Exception]
         try:
             if self._on_batch is not None:
                 self._on_batch(len(batch))
-            outcomes = await isolate([item for item, _ in batch], self._process)
+            outcomes = await isolate([entry.item for entry in batch], self._process)
         except asyncio.CancelledError:
             # The loop is shutting down, or a call below was cancelled with its channel: nobody
             # may be left waiting, and nobody knows how far it got.
             outcomes = [OutcomeUnknown()] * len(batch)
         except Exception as error:  # noqa: BLE001 - a programming error, shown to everybody it hits
             outcomes = [error] * len(batch)
-        for (_, answer), outcome in zip(batch, outcomes, strict=True):
+        for (_, answer, _), outcome in zip(batch, outcomes, strict=True):
             if answer.done():  # its submitter was cancelled while it was in flight
                 continue
             if isinstance(outcome, Exception):

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-import psycopg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from bench.baseline import Baseline, BaselineError, measure_baseline
 from bench.load import LoadError, Run, Scenario, find_wrk, measure
-from bench.population import CURRENCY, PAYERS, Population, Services, populate
-from chassis.channel import call
-from chassis.clock import SystemClock
+from bench.population import CURRENCY
 from chassis.errors import ServiceError
-from cli.mesh import Mesh
+from cli import overload
+from cli.bench_system import database_url, pids_of, populate_system, write_tokens
 from cli.options import data_option, echo_json, json_option
 from embedded.binaries import POSTGRES_DISTRIBUTION, find_binary
 from embedded.layout import Layout
 from embedded.observation import running_state
-from embedded.state import State
-from embedded.tokens import load_issuer
-from qrpay.wallet.v1 import wallet_pb2
 
 _WARM_UP_SECONDS = 5.0
 """Enough for most of the 10,000 tokens to be checked once: a gateway remembers checked tokens."""
@@ -66,17 +58,27 @@ class Report(NamedTuple):
     show_default=True,
     help="HTTP clients at a time.",
 )
+@click.option(
+    "--overload",
+    "overloaded",
+    is_flag=True,
+    help="Instead: three times what it can do, for --seconds (60 is a fair time).",
+)
 @json_option
-def command(data: Path, seconds: float, connections: int, as_json: bool) -> None:
+def command(data: Path, seconds: float, connections: int, overloaded: bool, as_json: bool) -> None:
     """Measure the system that runs here (start it with `qrpay up --detach`).
 
     Payments spread over 10,000 wallets, then all to one merchant; then, on the same PostgreSQL,
     pgbench with one plain double-entry transfer per transaction, uniform and on one hot account.
     The ratios are the figure: a machine's speed cancels out. Makes 10,000 customers the first time.
-    Needs wrk.
+    Needs wrk. With --overload, requests come whether or not the earlier ones were answered, as
+    people do: shown are what is still completed and how soon it is as fast as before.
     """
     console = Console(stderr=True)
     try:
+        if overloaded:
+            overload.run(Layout(data), seconds, connections, console, as_json=as_json)
+            return
         report = asyncio.run(_measure(Layout(data), seconds, connections, console))
     except (LoadError, BaselineError, ServiceError) as error:
         raise click.ClickException(str(error)) from error
@@ -91,10 +93,10 @@ async def _measure(layout: Layout, seconds: float, connections: int, console: Co
     state = running_state(layout)
     if state.gateway is None:
         raise LoadError("the gateway does not run: see qrpay status")
-    population = await _populate(layout, state, console)
+    population = await populate_system(layout, state, console)
     with tempfile.TemporaryDirectory() as directory:
         tokens_file = Path(directory) / "tokens"
-        _write_tokens(layout, population, tokens_file)
+        write_tokens(layout, population, tokens_file)
         uniform = Scenario(
             "/payments/send", f'{{"to":"bench-@","amount":1,"currency":"{CURRENCY}"}}'
         )
@@ -108,9 +110,9 @@ async def _measure(layout: Layout, seconds: float, connections: int, console: Co
                 return await measure(
                     scenario,
                     gateway_url=str(state.gateway),
-                    payment_database_url=_database_url(state, "payment"),
+                    payment_database_url=database_url(state, "payment"),
                     tokens_file=tokens_file,
-                    pids=_pids(state),
+                    pids=pids_of(state),
                     seconds=run_seconds,
                     connections=connections,
                 )
@@ -120,78 +122,11 @@ async def _measure(layout: Layout, seconds: float, connections: int, console: Co
         hot_run = await run(hot, seconds, "Payments to one merchant")
     with console.status("pgbench: one plain transfer per transaction"):
         baseline = await measure_baseline(
-            admin_url=_database_url(state, "postgres"),
+            admin_url=database_url(state, "postgres"),
             pgbench=find_binary(POSTGRES_DISTRIBUTION, "pgbench"),
             seconds=seconds,
         )
     return Report(uniform_run, hot_run, baseline)
-
-
-async def _populate(layout: Layout, state: State, console: Console) -> Population:
-    ports = {member.name: member.port for member in state.members if member.port is not None}
-    with _progress(console) as progress:
-        task = progress.add_task("10,000 customers with money", total=2 * PAYERS)
-
-        def told(done: int) -> None:
-            progress.update(task, completed=done)
-
-        async with Mesh(layout, ports) as mesh:
-            population = await _populate_through(mesh, told)
-    await _vacuum(state)
-    return population
-
-
-async def _populate_through(mesh: Mesh, told: Callable[[int], None]) -> Population:
-    operator = await call(
-        mesh.wallet.GetOwner, wallet_pb2.GetOwnerRequest(handle="ops"), timeout_seconds=5
-    )
-    services = Services(
-        wallets=mesh.wallet,
-        payments=mesh.payment,
-        barcodes=mesh.barcode,
-        operator_id=operator.owner.id,
-    )
-    return await populate(services, progress=told)
-
-
-async def _vacuum(state: State) -> None:
-    """Statistics for the planner, as autovacuum would make them in a system that has lived."""
-    for name in ("wallet", "payment", "ledger"):
-        url = _database_url(state, name)
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-            await connection.execute("ANALYZE")
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-    )
-
-
-def _write_tokens(layout: Layout, population: Population, path: Path) -> None:
-    """One token per payer, in a file that nobody else may read."""
-    issuer, now = load_issuer(layout.tokens), SystemClock().now()
-    lines = (
-        issuer.issue(subject=payer_id, role="customer", now=now, life=timedelta(hours=2))
-        for payer_id in population.payer_ids
-    )
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.writelines(f"{line}\n" for line in lines)
-
-
-def _pids(state: State) -> dict[str, int]:
-    return {member.name: member.identity.pid for member in state.members if member.identity}
-
-
-def _database_url(state: State, database: str) -> str:
-    member = state.member("postgres")
-    if member is None or member.url is None:
-        raise LoadError("the administrator's URL of PostgreSQL is not known")
-    return f"{member.url.rpartition('/')[0]}/{database}"
 
 
 def _as_json(report: Report) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import enum
 import logging
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any, ClassVar, cast
@@ -19,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.intake import Intake
 from gateway.operation import CONNECTION
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
@@ -26,12 +28,26 @@ from gateway.settings import GatewaySettings
 _UNREAD_BYTES_MAX = 1024 * 1024
 """What a client may still send after its request was answered, before the connection is cut."""
 
+_BACKLOG = 4096
+"""Connections that wait to be accepted. The kernel drops what comes beyond, and clients knock again
+only after a second, then three, then seven."""
+
 _HEAD_START = b"HTTP/1.1 "
 _INTERIM_HEAD_START = b"HTTP/1.1 1"
 _STATUS_LINES = {
     400: b"HTTP/1.1 400 Bad Request\r\n",
     503: b"HTTP/1.1 503 Service Unavailable\r\n",
 }
+
+_PAYMENTS = b"/payments/"
+"""What is posted below this moves money."""
+_HEADER = rb"(?!content-length|transfer-encoding|connection|expect|upgrade)[!-9;-~]+:[ -~\t]*\r\n"
+_PLAIN_PAYMENT = re.compile(
+    rb"POST /payments/[!-~]+ HTTP/1\.1\r\n(?:%b)*content-length:[ ]*([0-9]{1,6})\r\n(?:%b)*\r\n"
+    % (_HEADER, _HEADER),
+    re.IGNORECASE,
+)
+"""The head of a payment whose end can be told without a parser."""
 
 
 class _Reading(enum.Enum):
@@ -58,6 +74,10 @@ class _JoiningTransport:
         elif content.startswith(_HEAD_START) and not content.startswith(_INTERIM_HEAD_START):
             self._head = content
             return
+        self._transport.write(content)
+
+    def write_whole(self, content: bytes) -> None:
+        """Write an answer that is complete."""
         self._transport.write(content)
 
     def flush(self) -> None:
@@ -89,6 +109,7 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection. What is common to all is set on a subclass per server: see ``HttpServer``."""
 
     limits: ClassVar[GatewaySettings]
+    intake: ClassVar[Intake]
     last_answers: ClassVar[bool] = False
     """Whether each answer is the last one on its connection."""
 
@@ -98,6 +119,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._unread_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._is_counted = False
+        """Whether the request that is being served counts in the intake."""
+        self._is_shed = False
+        """Whether the request that comes in is refused as soon as it is complete."""
+        self._was_shed = False
+        """Whether that has just happened."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connects; one too many is told so."""
@@ -110,10 +137,18 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""
         self._stop_head_timer()
+        self.release_intake()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in. A request's head must be complete within its size and its time."""
+        if self.intake.is_full and self._is_plain_payment(data):
+            # A flood, in its usual form: this is a third of what it costs to parse first.
+            self.intake.admit()
+            self._stop_head_timer()
+            self._shed(stays=not self.last_answers)
+            self._was_shed = False
+            return
         before = self._reading
         super().data_received(data)
         if self._reading is _Reading.BODY or self.transport.is_closing():
@@ -123,9 +158,21 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._head_bytes > self.limits.head_bytes_max:
                 self._refuse(Problem("invalid-request", detail="The request's head is too large."))
                 return
+        if self._was_shed:
+            self._was_shed = False  # keep-alive has begun
+            return
         # A request that is being answered has its own clocks, and keep-alive begins after it.
         if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
             self._start_head_timer()
+
+    def _is_plain_payment(self, data: bytes) -> bool:
+        """Whether all that came in is one whole payment, and nothing else is under way here."""
+        if self._reading is not _Reading.NOTHING or self.pipeline:
+            return False
+        if self.cycle is not None and not self.cycle.response_complete:
+            return False
+        head = _PLAIN_PAYMENT.match(data)
+        return head is not None and len(data) == head.end() + int(head[1])
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -144,30 +191,49 @@ class GuardedProtocol(HttpToolsProtocol):
         """Cut the connection off, whatever still waits to be sent."""
         self.transport.abort()
 
+    def release_intake(self) -> None:
+        """The payment that is being served is payment_svc's now, or over."""
+        if self._is_counted:
+            self._is_counted = False
+            self.intake.release()
+
     def on_headers_complete(self) -> None:
-        """The head is complete."""
+        """The head is complete. A payment too many goes no further."""
         self._reading = _Reading.BODY
         self._stop_head_timer()
+        is_first = self.cycle is None or self.cycle.response_complete
+        if is_first and self.parser.get_method() == b"POST" and self.url.startswith(_PAYMENTS):
+            self._is_counted = self.intake.admit()
+            # Who waits for "100 Continue" gets the ordinary answers.
+            self._is_shed = not self._is_counted and not self.expect_100_continue
+            if self._is_shed:
+                return
         super().on_headers_complete()
         if self.last_answers and self.cycle is not None:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body; after the answer nobody reads it."""
-        super().on_body(body)
-        if self.cycle.response_complete:
+        if not self._is_shed:
+            super().on_body(body)
+        if self._is_shed or self.cycle.response_complete:
             self._unread_bytes += len(body)
             if self._unread_bytes > _UNREAD_BYTES_MAX:
                 self.transport.abort()
 
     def on_message_complete(self) -> None:
         """The request is complete."""
-        super().on_message_complete()
         self._reading = _Reading.NOTHING
+        if self._is_shed:
+            self._is_shed = False
+            self._shed(stays=self.parser.should_keep_alive() and not self.last_answers)
+        else:
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """An answer is complete; one without a body is still held back."""
         cast("_JoiningTransport", self.transport).flush()
+        self.release_intake()
         super().on_response_complete()
 
     def send_400_response(self, _message: str) -> None:
@@ -186,29 +252,51 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_timer = None
         self.transport.abort()
 
+    def _shed(self, *, stays: bool) -> None:
+        """Answer that there are too many, in one piece. ``stays``: the connection can be used
+        again."""
+        if self.flow.write_paused or self.transport.is_closing():
+            self.transport.abort()  # somebody asks on and on, and reads no answers
+            return
+        transport = cast("_JoiningTransport", self.transport)
+        transport.write_whole(_TOO_MANY if stays else _TOO_MANY_AND_CLOSE)
+        if stays:
+            self._was_shed = True
+            super().on_response_complete()
+        else:
+            transport.close()
+
     def _refuse(self, problem: Problem) -> None:
         """Answer without any request having reached the application, and close."""
         if self.cycle is not None and not self.cycle.response_complete:
             # An answer to an earlier request is under way: a second one would mix with it.
             self.transport.abort()
             return
-        body, headers = problem.render()
-        head = [_STATUS_LINES[problem.type.status]]
-        head += [b"%s: %s\r\n" % header for header in headers]
-        head += [b"connection: close\r\ncache-control: no-store\r\n\r\n"]
-        self.transport.write(b"".join([*head, body]))
+        cast("_JoiningTransport", self.transport).write_whole(_rendered(problem, closes=True))
         self.transport.close()
+
+
+def _rendered(problem: Problem, *, closes: bool) -> bytes:
+    """A whole answer."""
+    body, headers = problem.render()
+    head = [_STATUS_LINES[problem.type.status]]
+    head += [b"%s: %s\r\n" % header for header in headers]
+    head += [b"connection: close\r\n"] if closes else []
+    return b"".join([*head, b"cache-control: no-store\r\n\r\n", body])
+
+
+_TOO_MANY = _rendered(Problem("temporarily-unavailable"), closes=False)
+_TOO_MANY_AND_CLOSE = _rendered(Problem("temporarily-unavailable"), closes=True)
 
 
 class HttpServer(uvicorn.Server):
     """uvicorn, told to leave signals, logging and its own command line's habits to us."""
 
-    def __init__(self, app: ASGIApp, *, settings: GatewaySettings) -> None:
+    def __init__(self, app: ASGIApp, *, settings: GatewaySettings, intake: Intake) -> None:
+        # A class body does not see the arguments of the same name.
+        of_server = {"limits": settings, "intake": intake}
 
-        class Protocol(GuardedProtocol):
-            limits = settings
-
-        self._protocol = Protocol
+        self._protocol: type[GuardedProtocol] = type("Protocol", (GuardedProtocol,), of_server)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -217,6 +305,7 @@ class HttpServer(uvicorn.Server):
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                backlog=_BACKLOG,
                 server_header=False,
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=settings.trusted_proxies or None,

@@ -46,6 +46,10 @@ class Connection(Protocol):
         """Cut the connection off, whatever still waits to be sent."""
         ...
 
+    def release_intake(self) -> None:
+        """The payment that is being served is payment_svc's now: another one may come in."""
+        ...
+
 
 CONNECTION = "qrpay.connection"
 

@@ -121,6 +121,7 @@ class PaymentsApi:
 
     async def _move(self, call: Call, request: payment_pb2.PaymentRequest) -> Reply:
         result = await self._submitter.submit(request)
+        call.connection.release_intake()
         payment = result.payment
         headers: Headers = [(b"location", b"/payments/" + payment.id.encode())]
         if result.replayed:

@@ -25,6 +25,7 @@ from gateway.event_feed import EventFeed, watch_for_lost_events
 from gateway.events_api import EventsApi, StreamLimits, read_head
 from gateway.health_api import HealthApi, Readiness
 from gateway.http_server import HttpServer, listen
+from gateway.intake import Intake
 from gateway.keys import FileKeySource, KeySet, KeySetError, KeySource, UrlKeySource
 from gateway.merchants_api import MerchantsApi
 from gateway.operation import Operation
@@ -91,6 +92,7 @@ class _Gateway:
             upstream.submit,
             size_max=settings.submit_batch_max,
             queue_max=settings.submit_queue_max,
+            wait_seconds_max=settings.submit_wait_seconds_max,
             concurrency=settings.submit_concurrency,
             patience_seconds=settings.submit_patience_seconds,
             seconds=settings.upstream_seconds,
@@ -101,7 +103,8 @@ class _Gateway:
         """Serve until told to stop, then drain."""
         settings = self._settings
         listener = listen(settings.http_listen)
-        server = HttpServer(self._app(), settings=settings)
+        intake = Intake(payments_max=settings.intake_payments_max, monotonic=self._clock.monotonic)
+        server = HttpServer(self._app(), settings=settings, intake=intake)
         serving = Serving(listener.getsockname()[1])
         _stop_on_signals(serving.stopping)
         async with asyncio.TaskGroup() as tasks:

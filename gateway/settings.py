@@ -54,6 +54,9 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
     recent_payments_max: PositiveInt = 8_192
     """Payments done lately that are remembered, for a waiter that comes after its event."""
 
+    intake_payments_max: PositiveInt = 1_024
+    """Payments between their head and payment_svc's answer; one more is refused as overload before
+    anything is done for it. As many as all submit calls take: more would only wait."""
     submit_batch_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     """Payments in one SubmitPayments call."""
     submit_concurrency: UpToTen = 4
@@ -63,6 +66,9 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
     batches and less work for each payment; a batch that hangs must not hold up the others."""
     submit_queue_max: PositiveInt = 4_096
     """Payments that wait for their batch; one more is refused as overload."""
+    submit_wait_seconds_max: PositiveSeconds = 0.5
+    """While a payment has waited longer than this for its batch, further ones are refused as
+    overload: an answer now, to be asked again, is better than one that comes when nobody waits."""
 
     body_bytes_max: PositiveInt = 65_536
     """The largest request body."""

@@ -42,6 +42,7 @@ class Submitter:
         *,
         size_max: int,
         queue_max: int,
+        wait_seconds_max: float,
         concurrency: int,
         patience_seconds: float,
         seconds: float,
@@ -56,6 +57,7 @@ class Submitter:
                 name=name,
                 size_max=size_max,
                 queue_max=queue_max,
+                wait_seconds_max=wait_seconds_max,
                 concurrency=concurrency,
                 patience_seconds=patience_seconds,
             )

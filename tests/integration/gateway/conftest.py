@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -167,6 +167,54 @@ async def running_gateway(mesh: Mesh, **changed: Any) -> AsyncIterator[Gateway]:
         finally:
             gateway.stopping.set()
             await serving
+
+
+class Wire:
+    """A bare connection: sends what no HTTP library would."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, content: bytes) -> None:
+        """Send bytes."""
+        self.writer.write(content)
+        await self.writer.drain()
+
+    async def send_until_refused(self, pieces: Iterable[bytes]) -> bool:
+        """Whether the connection was cut before all pieces were sent."""
+        try:
+            for piece in pieces:
+                await self.send(piece)
+        except ConnectionError:
+            return True
+        return False
+
+    async def status(self) -> int:
+        """The status of the next answer; 0 if the connection was closed without one."""
+        async with asyncio.timeout(15):
+            try:
+                line = await self.reader.readline()
+            except ConnectionResetError:
+                return 0
+        return int(line.split(b" ")[1]) if line else 0
+
+    async def everything(self) -> bytes:
+        """All there is until the connection closes."""
+        async with asyncio.timeout(15):
+            try:
+                return await self.reader.read()
+            except ConnectionResetError:
+                return b""
+
+
+@asynccontextmanager
+async def wire(gateway: Gateway) -> AsyncIterator[Wire]:
+    """A bare connection to a gateway."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    try:
+        yield Wire(reader, writer)
+    finally:
+        writer.close()
 
 
 @pytest.fixture(scope="session")

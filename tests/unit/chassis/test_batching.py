@@ -281,6 +281,21 @@ async def test_a_full_queue_refuses_and_recovers() -> None:
     assert await batcher.submit(4) == 8
 
 
+async def test_nobody_joins_those_who_wait_too_long() -> None:
+    """Goal: the wait is bounded in time too, whatever the speed, and room comes back."""
+    gate = Gate()
+    batcher = Batcher(gate.process, name="test", size_max=1, wait_seconds_max=0.02)
+    accepted = [asyncio.create_task(batcher.submit(0))]
+    await gate.entered.wait()
+    accepted += [asyncio.create_task(batcher.submit(1)), asyncio.create_task(batcher.submit(2))]
+    await asyncio.sleep(0.03)
+    with pytest.raises(Overloaded):
+        await batcher.submit(3)
+    gate.open.set()
+    assert await asyncio.gather(*accepted) == [0, 2, 4]
+    assert await batcher.submit(4) == 8
+
+
 async def test_an_outage_fails_the_batch_but_not_the_batcher() -> None:
     """Goal: Unavailable reaches every waiter of the batch; the next batch is served."""
     away = {0}

@@ -53,6 +53,9 @@ class Client:
         self.aborted = True
         self.gone.set()
 
+    def release_intake(self) -> None:
+        """The server may take in a payment."""
+
     def ids(self) -> list[int]:
         """The numbers of the events that it saw."""
         blocks = self.sent.decode().split("\n\n")

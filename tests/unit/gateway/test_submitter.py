@@ -46,6 +46,7 @@ def submitter(service: Service, clock: FakeClock) -> Submitter:
         service.submit,
         size_max=4,
         queue_max=100,
+        wait_seconds_max=100.0,
         concurrency=1,
         patience_seconds=100.0,
         seconds=4.0,
