@@ -121,7 +121,7 @@ async def measure_overload(
         await load.drain()
         rows = await _completions(database, start)
     whole = int(_BEFORE_SECONDS + seconds + _AFTER_SECONDS)
-    return _summary(_by_second(load.answers, began, rows, whole), peak_per_second, seconds)
+    return summarize(_by_second(load.answers, began, rows, whole), peak_per_second, seconds)
 
 
 async def _completions(database: psycopg.AsyncConnection, start: datetime) -> list[Any]:
@@ -172,7 +172,9 @@ def _percentile(ordered: list[float], share: float) -> float:
     return ordered[int(len(ordered) * share)] if ordered else 0.0
 
 
-def _summary(found: list[Second], peak_per_second: float, overload_seconds: float) -> Overload:
+def summarize(found: list[Second], peak_per_second: float, overload_seconds: float) -> Overload:
+    """What the seconds show: 20 before, ``overload_seconds``, and the rest, whose last is cut
+    off."""
     first = int(_BEFORE_SECONDS)
     last = first + int(overload_seconds)
     # What it takes to find its feet belongs to neither.
