@@ -39,14 +39,18 @@ async def give_money(layout: Layout, handles: tuple[str, ...]) -> None:
                 for handle in handles
             ]
         )
-        completed = payment_pb2.PAYMENT_STATUS_COMPLETED
-        while True:
-            response = await call(
-                mesh.payment.SubmitPayments, request, timeout_seconds=_CALL_SECONDS
-            )
-            if all(result.payment.status == completed for result in response.results):
-                return
-            await asyncio.sleep(0.1)
+        submitted = await call(mesh.payment.SubmitPayments, request, timeout_seconds=_CALL_SECONDS)
+        await _wait_until_done(mesh, [result.payment.id for result in submitted.results])
+
+
+async def _wait_until_done(mesh: Mesh, payment_ids: list[str]) -> None:
+    request = payment_pb2.BatchGetPaymentsRequest(payment_ids=payment_ids)
+    pending = payment_pb2.PAYMENT_STATUS_PENDING
+    while True:
+        found = await call(mesh.payment.BatchGetPayments, request, timeout_seconds=_CALL_SECONDS)
+        if all(payment.status != pending for payment in found.payments):
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _owner_id(mesh: Mesh, handle: str) -> str:

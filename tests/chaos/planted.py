@@ -73,7 +73,7 @@ BUGS = {
         "an interrupted COMMIT is taken for done",
         ("payment",),
         faults=(("cut_commit", "payment-postgres", 0.0),),
-        every_seconds=1.0,
+        every_seconds=0.5,
     ),
     "promise_before_commit": Bug(
         "a payment is answered before it is stored", ("payment",), faults=(_KILL_PAYMENT,)
@@ -82,7 +82,7 @@ BUGS = {
         "events are numbered beside the transaction that ends their payment",
         ("payment",),
         faults=(("cut_commit", "payment-postgres", 0.0),),
-        every_seconds=1.0,
+        every_seconds=0.5,
     ),
     "no_catching_up": Bug(
         "what the queue lost between a payment's end and its booking stays unbooked",
@@ -94,7 +94,7 @@ BUGS = {
         "an interrupted COMMIT is taken for failed",
         ("payment",),
         faults=(("cut_commit", "payment-postgres", 0.0),),
-        every_seconds=1.0,
+        every_seconds=0.5,
     ),
     "seen_is_done": Bug(
         "a task that comes again is taken for executed",

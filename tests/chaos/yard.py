@@ -109,9 +109,9 @@ async def run_yard(
     verdict = Verdict(seed, minutes, bug, schedule)
     async with _system(directory, bug=bug) as (stack, proxies, clocks):
         admin_url = await stack.server_url("postgres")
+        await give_money(Layout(stack.data), ("alice", "bob"))
         for database, statement in chosen.statements:
             await execute(admin_url, database, statement)
-        await give_money(Layout(stack.data), ("alice", "bob"))
         load = await _make_load(stack, seed)
         faults = Faults(stack, proxies=proxies, clocks=clocks, seed=seed)
         await faults.copy_valkey()
