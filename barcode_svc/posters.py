@@ -10,6 +10,7 @@ Drawing takes tens of milliseconds of CPU: call it in a thread.
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -21,6 +22,7 @@ from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from fpdf.drawing_primitives import DeviceGray
 from fpdf.enums import PathPaintRule
+from fpdf.fonts import TTFFont
 from PIL import Image
 
 from barcode_svc import images
@@ -74,12 +76,12 @@ def poster_pdf(poster: Poster) -> bytes:
 
     Raises ``ValueError`` if the logo is not a picture, or has more than ``LOGO_PIXELS_MAX``.
     """
-    sheet = _Sheet(poster.size.value)
-    sheet.describe(title=f"{poster.name}, {poster.city}", language=poster.language)
-    _head(sheet, poster)
-    _panel(sheet, poster)
-    sheet.line(poster.merchant_id, y=_FOOT_Y, points=9, points_min=6, ink=_QUIET_INK)
-    return sheet.content()
+    with closing(_Sheet(poster.size.value)) as sheet:
+        sheet.describe(title=f"{poster.name}, {poster.city}", language=poster.language)
+        _head(sheet, poster)
+        _panel(sheet, poster)
+        sheet.line(poster.merchant_id, y=_FOOT_Y, points=9, points_min=6, ink=_QUIET_INK)
+        return sheet.content()
 
 
 # The layout, in millimetres of an A4 sheet, y downwards; text stands with its middle at y.
@@ -92,6 +94,8 @@ _LOGO_HEIGHT, _LOGO_WIDTH = 26.0, 110.0
 _PANEL_TOP, _PANEL_BOTTOM = 86.0, 274.0
 _CODE_WIDTH = 136.0
 """With its quiet zone. Read from about ten times as far: over a counter for A4."""
+_CARD_RIM = 1.5
+"""White beyond the quiet zone, of which the card's round corners would else take a bit."""
 _CODE_TOP = 110.0
 _INVITATION_Y = 98.0
 _WARNING_Y = 254.5
@@ -134,7 +138,14 @@ def _panel(sheet: _Sheet, poster: Poster) -> None:
     )
     sheet.line(words.invitation, y=_INVITATION_Y, points=32, bold=True, ink=_WHITE)
     left = (_WIDTH - _CODE_WIDTH) / 2
-    sheet.box(x=left, y=_CODE_TOP, width=_CODE_WIDTH, height=_CODE_WIDTH, colour=_WHITE, radius=3)
+    sheet.box(
+        x=left - _CARD_RIM,
+        y=_CODE_TOP - _CARD_RIM,
+        width=_CODE_WIDTH + 2 * _CARD_RIM,
+        height=_CODE_WIDTH + 2 * _CARD_RIM,
+        colour=_WHITE,
+        radius=3,
+    )
     sheet.code(
         images.qr_modules(poster.text, level=images.PRINTED), x=left, y=_CODE_TOP, width=_CODE_WIDTH
     )
@@ -159,6 +170,9 @@ class _Sheet:
         self._pdf.set_creation_date(datetime(2000, 1, 1, tzinfo=UTC))  # the same bytes every day
         for style, weight in (("", "Regular"), ("B", "Bold")):
             self._pdf.add_font(_FAMILY, style, _FONTS / f"NotoSans-{weight}.ttf")
+        self._fonts = [
+            font.ttfont for font in self._pdf.fonts.values() if isinstance(font, TTFFont)
+        ]
         self._pdf.add_page()
 
     def describe(self, *, title: str, language: str) -> None:
@@ -256,6 +270,11 @@ class _Sheet:
     def content(self) -> bytes:
         """The finished file."""
         return bytes(self._pdf.output())
+
+    def close(self) -> None:
+        """Close the fonts' files, which the library keeps open."""
+        for font in self._fonts:
+            font.close()
 
     @property
     def _limit(self) -> float:

@@ -55,7 +55,7 @@ def test_code128_knows_every_pair_of_digits(scan_svg: Scan, first: int) -> None:
     [(images.qr_svg, (32, 32)), (images.qr_png, (32, 32)), (images.code128_svg, (20, 0))],
 )
 def test_the_quiet_zone_is_white(
-    bitmap_of: Callable[[bytes], tuple[bytearray, int]],
+    bitmap_of: Callable[[bytes], tuple[bytes, int]],
     draw: Callable[[str], bytes],
     margins: tuple[int, int],
 ) -> None:
@@ -70,7 +70,7 @@ def test_the_quiet_zone_is_white(
 
 
 def test_svg_and_png_are_the_same_picture(
-    bitmap_of: Callable[[bytes], tuple[bytearray, int]],
+    bitmap_of: Callable[[bytes], tuple[bytes, int]],
 ) -> None:
     """Goal: whichever a shop prints, it prints the same code."""
     assert bitmap_of(images.qr_svg(PAYLOAD)) == bitmap_of(images.qr_png(PAYLOAD))
