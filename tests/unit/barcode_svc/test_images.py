@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from barcode_svc import code128, images
 from barcode_svc.drawing import Draughtsman, QrFormat
 from chassis.settings import Secret
+from tests.unit.barcode_svc.payloads import SOUND
+from tests.unit.barcode_svc.scanner import picture_of, scan
 
 Scan = Callable[[bytes], list[tuple[str, str]]]
 
@@ -120,6 +122,17 @@ async def test_etag_follows_the_content(form: QrFormat, content_type: str) -> No
     assert (first.content, first.etag) == (again.content, again.etag)
     assert first.etag != other.etag
     assert '"' not in first.etag
+
+
+@pytest.mark.parametrize("form", [QrFormat.SVG, QrFormat.PNG])
+async def test_a_static_code_is_drawn_for_print(form: QrFormat) -> None:
+    """Goal: what will be printed is robust; what is shown once has fewer, larger modules."""
+    levels = []
+    for static in (True, False):
+        drawing = await Draughtsman().merchant_qr(SOUND, form, static=static)
+        (found,) = scan(picture_of(drawing.content))
+        levels.append(found.error_level)
+    assert levels == ["Q", "M"]
 
 
 async def test_only_static_codes_are_remembered_and_only_so_many() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import io
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -142,14 +143,32 @@ def test_nothing_is_cut_off(
 @pytest.mark.parametrize("name", ["W" * 25, "WWWWWWWWWWWW MMMMMMMMMMMM", "i", "Cafe Aurora"])
 @pytest.mark.parametrize("picture", [None, logo()])
 def test_lines_keep_their_distance(name: str, picture: bytes | None) -> None:
-    """Goal: the longest name breaks or shrinks; it never runs into logo, city or panel."""
-    page = page_of(poster_pdf(dataclasses.replace(CAFE, name=name, logo=picture)))
+    """Goal: the longest name breaks or shrinks; it never runs into logo, city or panel, nor pushes
+    the logo out of the sheet."""
+    pdf = poster_pdf(dataclasses.replace(CAFE, name=name, logo=picture))
+    page = page_of(pdf)
     text = page.get_textpage()
     boxes = sorted(
         (box[1], box[3]) for box in (text.get_rect(place) for place in range(text.count_rects()))
     )
     assert all(below[1] <= above[0] for below, above in pairwise(boxes))
     assert " ".join(words_of(page)).startswith(f"{name} Lisbon ")
+    rendered = picture_of(pdf, dpi=254)  # ten pixels for a millimetre
+    head = ImageOps.invert(rendered.crop((0, 0, rendered.width, 855))).getbbox()
+    assert head is not None
+    assert head[1] >= MM_MARGIN * 10
+    assert head[3] <= 840
+
+
+def test_a_long_name_is_set_on_two_lines() -> None:
+    """Goal: it stays large, and breaks where the two are most alike."""
+    for name, lines in {
+        "Golden Dragon Noodle Bar": ["Golden Dragon Noodle Bar", "Lisbon"],
+        "WWWWWWWWWWWW MMMMMMMMMMMM": ["WWWWWWWWWWWW", "MMMMMMMMMMMM", "Lisbon"],
+        "WWW WWW WWW WWW WWW WWW W": ["WWW WWW WWW", "WWW WWW WWW W", "Lisbon"],
+    }.items():
+        page = page_of(poster_pdf(dataclasses.replace(CAFE, name=name)))
+        assert words_of(page)[: len(lines)] == lines
 
 
 @pytest.mark.parametrize("size", PosterSize)
@@ -183,6 +202,7 @@ def test_it_is_drawn_not_painted() -> None:
 def test_the_same_poster_has_the_same_bytes() -> None:
     """Goal: an etag stays valid: no date, no chance; and every field is in it."""
     assert poster_pdf(CAFE) == poster_pdf(CAFE)
+    assert re.findall(rb"D:[0-9]+", poster_pdf(CAFE)) == [b"D:20000101000000"]
     changes = (
         *({"name": "Other"}, {"city": "Other"}, {"merchant_id": "mer_other"}, {"text": "other"}),
         *({"size": PosterSize.A6}, {"language": "de"}, {"logo": logo()}, {"local_name": "Other"}),
