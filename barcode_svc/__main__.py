@@ -71,7 +71,11 @@ async def _serve(settings: BarcodeSettings, *, database: Database, valkey: Valke
     servicer = BarcodeServicer(
         barcodes=barcodes,
         database=database,
-        draughtsman=Draughtsman(remembered_max=settings.drawings_remembered_max),
+        draughtsman=Draughtsman(
+            remembered_max=settings.drawings_remembered_max,
+            posters_remembered_max=settings.posters_remembered_max,
+            posters_waiting_max=settings.posters_waiting_max,
+        ),
         clock=clock,
     )
     service = RpcService(

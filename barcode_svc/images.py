@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Literal
 
 import segno
 
@@ -26,18 +27,32 @@ CODE128_HEIGHT_MODULES = 60
 """More than a third of the width, so that a scanner's line may cross it at an angle."""
 CODE128_MODULE_PIXELS = 2
 
+ErrorLevel = Literal["m", "q"]
+SHOWN: ErrorLevel = "m"
+"""On a screen: 15 % of the code may be unreadable."""
+PRINTED: ErrorLevel = "q"
+"""On paper, where it gets scratched, wet and pasted over: 25 %."""
 
-def qr_svg(text: str) -> bytes:
+Modules = Sequence[Sequence[int]]
+"""Rows of modules without a quiet zone, 1 is dark."""
+
+
+def qr_svg(text: str, *, level: ErrorLevel = SHOWN) -> bytes:
     """The text as a QR code, ``image/svg+xml``."""
-    rows = _qr(text).matrix_iter(border=QR_QUIET_ZONE_MODULES)
+    rows = _qr(text, level).matrix_iter(border=QR_QUIET_ZONE_MODULES)
     return _svg(list(rows), row_height=1, module_pixels=QR_MODULE_PIXELS)
 
 
-def qr_png(text: str) -> bytes:
+def qr_png(text: str, *, level: ErrorLevel = SHOWN) -> bytes:
     """The text as a QR code, ``image/png``, 8 pixels for a module."""
     image = io.BytesIO()
-    _qr(text).save(image, kind="png", scale=QR_MODULE_PIXELS, border=QR_QUIET_ZONE_MODULES)
+    _qr(text, level).save(image, kind="png", scale=QR_MODULE_PIXELS, border=QR_QUIET_ZONE_MODULES)
     return image.getvalue()
+
+
+def qr_modules(text: str, *, level: ErrorLevel = SHOWN) -> Modules:
+    """The text as a QR code, to be drawn by somebody else, who adds the quiet zone."""
+    return _qr(text, level).matrix
 
 
 def code128_svg(digits: str) -> bytes:
@@ -47,10 +62,18 @@ def code128_svg(digits: str) -> bytes:
     return _svg([row], row_height=CODE128_HEIGHT_MODULES, module_pixels=CODE128_MODULE_PIXELS)
 
 
-def _qr(text: str) -> segno.QRCode:
+def _qr(text: str, level: ErrorLevel) -> segno.QRCode:
     # Byte mode only, and UTF-8 announced (ECI 26) where it matters: EMVCo MPM 4.12. segno raises
-    # the error level above M where the version has room for it.
-    return segno.make_qr(text, mode="byte", encoding="utf-8", eci=not text.isascii(), error="m")
+    # the error level above the wanted one where the version has room for it.
+    try:
+        return segno.make_qr(
+            text, mode="byte", encoding="utf-8", eci=not text.isascii(), error=level
+        )
+    except segno.DataOverflowError:
+        # 512 characters of four bytes each fit at M only: a code that is less robust, but one.
+        if level == SHOWN:
+            raise
+        return _qr(text, SHOWN)
 
 
 def _svg(rows: Sequence[Iterable[int]], *, row_height: int, module_pixels: int) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from barcode_svc import emvco
 from barcode_svc.emvco import MerchantQr
 from barcode_svc.errors import AmountOutOfRange, CurrencyMismatch, MerchantNotFound, QrInvalid
+from barcode_svc.poster_words import POSTER_WORDS
 from chassis.errors import FieldViolation, InvalidArgument
 from chassis.money import CURRENCIES
 
@@ -90,6 +91,12 @@ def check_reference(reference: str) -> None:
     """Raise ``InvalidArgument`` if a code cannot carry this reference. It may be empty."""
     if reference and not _is_label(reference, emvco.REFERENCE_LENGTH_MAX):
         raise InvalidArgument([("reference", _label_rule(emvco.REFERENCE_LENGTH_MAX))])
+
+
+def check_poster_language(language: str) -> None:
+    """Raise ``InvalidArgument`` if we have no poster in this language."""
+    if language not in POSTER_WORDS:
+        raise InvalidArgument([("language", f"must be one of {', '.join(sorted(POSTER_WORDS))}")])
 
 
 def qr_of(merchant: Merchant, *, requested: RequestedAmount | None, reference: str) -> MerchantQr:

@@ -15,6 +15,7 @@ from barcode_svc.drawing import Draughtsman, Drawing, QrFormat
 from barcode_svc.emvco import MerchantQr
 from barcode_svc.errors import MerchantExists, MerchantNotFound
 from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
+from barcode_svc.posters import Poster, PosterSize
 from chassis.database import Database
 from chassis.errors import ServiceError
 
@@ -64,6 +65,33 @@ async def render_merchant_qr(
     merchant = await get_merchant(database, merchant_id)
     qr = model.qr_of(merchant, requested=requested, reference=reference)
     return qr, await draughtsman.merchant_qr(emvco.write(qr), form, static=qr.static)
+
+
+async def render_poster(
+    database: Database,
+    draughtsman: Draughtsman,
+    *,
+    merchant_id: str,
+    size: PosterSize,
+    language: str,
+) -> Drawing:
+    """A poster with the merchant's static code.
+
+    Raises ``InvalidArgument``, ``MerchantNotFound``, ``Overloaded``, ``Unavailable``.
+    """
+    model.check_poster_language(language)
+    merchant = await get_merchant(database, merchant_id)
+    qr = model.qr_of(merchant, requested=None, reference="")
+    return await draughtsman.poster(
+        Poster(
+            text=emvco.write(qr),
+            merchant_id=merchant.id,
+            name=merchant.name,
+            city=merchant.city,
+            size=size,
+            language=language,
+        )
+    )
 
 
 async def decode_qrs(

@@ -9,6 +9,8 @@ from barcode_svc import model, operations
 from barcode_svc.barcodes import Barcodes, RedeemedBarcode, Redemption
 from barcode_svc.drawing import Draughtsman, QrFormat
 from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
+from barcode_svc.poster_words import DEFAULT_LANGUAGE
+from barcode_svc.posters import PosterSize
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import FieldViolation, InvalidArgument, ServiceError, to_item_error
@@ -25,6 +27,7 @@ ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "RegisterMerchant": frozenset({"operator"}),
     "GetMerchant": frozenset({"gateway", "payment", "operator"}),
     "RenderMerchantQr": frozenset({"gateway", "payment", "operator"}),
+    "RenderPoster": frozenset({"gateway", "operator"}),
     "DecodeQrs": frozenset({"gateway", "payment"}),
 }
 
@@ -32,6 +35,10 @@ _FORMATS: Mapping[int, QrFormat] = {
     barcode_pb2.QR_FORMAT_TEXT: QrFormat.TEXT,
     barcode_pb2.QR_FORMAT_SVG: QrFormat.SVG,
     barcode_pb2.QR_FORMAT_PNG: QrFormat.PNG,
+}
+_POSTER_SIZES: Mapping[int, PosterSize] = {
+    barcode_pb2.POSTER_SIZE_A4: PosterSize.A4,
+    barcode_pb2.POSTER_SIZE_A6: PosterSize.A6,
 }
 _KEY_PART_RULE = "must be 1 to 200 visible ASCII characters"
 
@@ -125,6 +132,24 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
             content_type=drawing.content_type,
             etag=drawing.etag,
             static=qr.static,
+        )
+
+    async def RenderPoster(
+        self, request: barcode_pb2.RenderPosterRequest, context: Any
+    ) -> barcode_pb2.RenderPosterResponse:
+        """A poster to print."""
+        size = _POSTER_SIZES.get(request.size)
+        if size is None:
+            raise InvalidArgument([("size", "must be A4 or A6")])
+        drawing = await operations.render_poster(
+            self._database,
+            self._draughtsman,
+            merchant_id=request.merchant_id,
+            size=size,
+            language=request.language or DEFAULT_LANGUAGE,
+        )
+        return barcode_pb2.RenderPosterResponse(
+            content=drawing.content, content_type=drawing.content_type, etag=drawing.etag
         )
 
     async def DecodeQrs(

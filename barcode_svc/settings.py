@@ -45,6 +45,11 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
     """How often the level is looked at when nobody asks for codes."""
     drawings_remembered_max: PositiveInt = 256
     """Images of merchants' static codes in memory, at most 8 KB each."""
+    posters_remembered_max: PositiveInt = 64
+    """Posters in memory: about 35 KB each, and up to a megabyte with a photograph as logo."""
+    posters_waiting_max: PositiveInt = 32
+    """Posters that are drawn or wait for it; one more is refused as overload. One is drawn at a
+    time, for about a tenth of a second."""
 
     def __post_init__(self) -> None:
         faults = []

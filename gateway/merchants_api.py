@@ -1,4 +1,4 @@
-"""Merchants, their QR codes, and what a scanned code says."""
+"""Merchants, their QR codes and posters, and what a scanned code says."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway import answers
 from gateway.bodies import AMOUNT_MAX, DecodeQrBody
 from gateway.operation import Call, Headers, Reply
 from gateway.problems import Problem, invalid_request
-from gateway.queries import MerchantQrQuery
+from gateway.queries import MerchantQrQuery, PosterQuery
 from gateway.replies import json_reply
 from gateway.upstream import Upstream
 from qrpay.barcode.v1 import barcode_pb2
@@ -20,6 +20,8 @@ from qrpay.type.v1 import money_pb2
 
 STATIC_QR_SECONDS = 7 * 24 * 3600
 """How long a merchant's static code may be kept without asking; what is printed lives for years."""
+
+_KEPT_LONG = b"public, max-age=%d" % STATIC_QR_SECONDS
 
 _FORMATS = {
     "text": barcode_pb2.QR_FORMAT_TEXT,
@@ -31,6 +33,7 @@ _MEDIA_TYPES = {
     "svg": b"image/svg+xml",
     "png": b"image/png",
 }
+_POSTER_SIZES = {"a4": barcode_pb2.POSTER_SIZE_A4, "a6": barcode_pb2.POSTER_SIZE_A6}
 _ENTITY_TAG = re.compile(rb'(?:W/)?"([^"]*)"')
 # An image that is opened on its own must not be able to do anything.
 _INERT = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox")
@@ -68,16 +71,27 @@ class MerchantsApi:
             raise invalid_request(("amount", "is required: a currency alone asks for nothing"))
         rendered = await self._upstream.call(self._upstream.barcode.RenderMerchantQr, request)
         # An answer for somebody's own amount is asked for again each time: it costs one 304.
-        cache = b"public, max-age=%d" % STATIC_QR_SECONDS if rendered.static else b"no-cache"
-        entity_tag = rendered.etag.encode("ascii")
-        headers: Headers = [(b"etag", b'"%s"' % entity_tag), (b"cache-control", cache)]
-        if _matches(call.headers.get(b"if-none-match"), entity_tag):
-            return Reply(304, b"", headers)
-        content = rendered.content
-        headers.append((b"content-type", _MEDIA_TYPES[query.image_format]))
-        headers.append((b"content-length", b"%d" % len(content)))
-        headers.append(_INERT)
-        return Reply(200, content, headers)
+        cache = _KEPT_LONG if rendered.static else b"no-cache"
+        shown = (b"content-type", _MEDIA_TYPES[query.image_format])
+        return _drawing_reply(call, rendered, cache=cache, headers=[shown, _INERT])
+
+    async def poster(self, call: Call) -> Reply:
+        """GET /merchants/{merchant_id}/poster."""
+        query: PosterQuery = call.query
+        merchant_id = _merchant_id(call)
+        rendered = await self._upstream.call(
+            self._upstream.barcode.RenderPoster,
+            barcode_pb2.RenderPosterRequest(
+                merchant_id=merchant_id, size=_POSTER_SIZES[query.size], language=query.lang
+            ),
+        )
+        # Not the policy of the images: browsers do not show a PDF in a sandbox, and need none.
+        name = f"{merchant_id}-{query.size}-{query.lang}.pdf".encode("ascii")
+        shown = [
+            (b"content-type", b"application/pdf"),
+            (b"content-disposition", b'inline; filename="%s"' % name),
+        ]
+        return _drawing_reply(call, rendered, cache=_KEPT_LONG, headers=shown)
 
     async def decode(self, call: Call) -> Reply:
         """POST /qr/decode: what the app shows before the customer confirms."""
@@ -114,6 +128,23 @@ def _merchant_answer(merchant: barcode_pb2.Merchant) -> answers.Merchant:
         mcc=merchant.category_code,
         currency=merchant.currency_code,
     )
+
+
+def _drawing_reply(
+    call: Call,
+    rendered: barcode_pb2.RenderMerchantQrResponse | barcode_pb2.RenderPosterResponse,
+    *,
+    cache: bytes,
+    headers: Headers,
+) -> Reply:
+    """The drawing with ``headers`` of its own, or 304 if the client has it."""
+    entity_tag = rendered.etag.encode("ascii")
+    common: Headers = [(b"etag", b'"%s"' % entity_tag), (b"cache-control", cache)]
+    if _matches(call.headers.get(b"if-none-match"), entity_tag):
+        return Reply(304, b"", common)
+    content = rendered.content
+    length = (b"content-length", b"%d" % len(content))
+    return Reply(200, content, [*common, *headers, length])
 
 
 def _matches(if_none_match: bytes | None, entity_tag: bytes) -> bool:

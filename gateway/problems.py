@@ -181,6 +181,7 @@ _FIELDS: dict[str, str] = {
     "bank_account_id": "bank_account",
     "request_id": "Idempotency-Key",
     "reference": "ref",
+    "language": "lang",
     "page_token": "cursor",
     "page_size": "limit",
     "start_time": "from",
@@ -190,7 +191,7 @@ _FIELDS: dict[str, str] = {
         name: name
         for name in (
             *("to", "qr", "barcode", "bank_account", "amount", "currency", "note", "order_ref"),
-            *("holder", "iban", "status", "kind", "format"),
+            *("holder", "iban", "status", "kind", "format", "size"),
         )
     },
 }

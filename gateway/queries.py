@@ -139,6 +139,22 @@ class MerchantQrQuery(Query, frozen=True, kw_only=True):
     ) = None
 
 
+class PosterQuery(Query, frozen=True, kw_only=True):
+    """Of a merchant's poster."""
+
+    size: Annotated[
+        Literal["a4", "a6"],
+        Meta(description="Of the paper (ISO 216).", extra={"rule": "must be a4 or a6"}),
+    ] = "a4"
+    lang: Annotated[
+        Literal["de", "en", "es", "fr", "id", "it", "nl", "pl", "pt", "tr", "vi"],
+        Meta(
+            description="What it is written in, beside English (ISO 639-1).",
+            extra={"rule": "must be de, en, es, fr, id, it, nl, pl, pt, tr or vi"},
+        ),
+    ] = "en"
+
+
 def parse_query(query_type: type[QueryType], query_string: bytes) -> QueryType:
     """The parameters. Raises ``Problem`` invalid-request that names every faulty one."""
     if not query_string:

@@ -226,6 +226,22 @@ def _codes(barcodes: BarcodesApi, merchants: MerchantsApi) -> Iterable[Operation
         successes=(_json("The merchant.", answers.Merchant),),
         problems=("merchant-not-found",),
     )
+    yield from _drawings(merchants)
+    yield Operation(
+        method="POST",
+        path="/qr/decode",
+        tag="Codes and merchants",
+        summary="What a scanned QR code says",
+        description="Show this before the customer confirms. Name and city come from our records, "
+        "not from the code.",
+        handler=merchants.decode,
+        bodies=_same_for(ROLES, bodies.DecodeQrBody),
+        successes=(_json("Whom it pays, and what it asks for.", answers.DecodedQr),),
+        problems=("qr-invalid", "qr-not-ours", "merchant-not-found"),
+    )
+
+
+def _drawings(merchants: MerchantsApi) -> Iterable[Operation]:
     yield Operation(
         method="GET",
         path="/merchants/{merchant_id}/qr",
@@ -251,16 +267,26 @@ def _codes(barcodes: BarcodesApi, merchants: MerchantsApi) -> Iterable[Operation
         request_headers={"If-None-Match": "The ETag of the code that you have."},
     )
     yield Operation(
-        method="POST",
-        path="/qr/decode",
+        method="GET",
+        path="/merchants/{merchant_id}/poster",
         tag="Codes and merchants",
-        summary="What a scanned QR code says",
-        description="Show this before the customer confirms. Name and city come from our records, "
-        "not from the code.",
-        handler=merchants.decode,
-        bodies=_same_for(ROLES, bodies.DecodeQrBody),
-        successes=(_json("Whom it pays, and what it asks for.", answers.DecodedQr),),
-        problems=("qr-invalid", "qr-not-ours", "merchant-not-found"),
+        summary="A poster with a merchant's QR code, to print and hang up",
+        description="One page with the merchant's name and static code, drawn as shapes: sharp at "
+        "every size.",
+        handler=merchants.poster,
+        roles=None,
+        query=queries.PosterQuery,
+        successes=(
+            Success(
+                status=200,
+                description="The poster.",
+                media_types=("application/pdf",),
+                headers={"ETag": "Strong validator.", "Cache-Control": "Long."},
+            ),
+            Success(status=304, description="The poster that you have is still the one."),
+        ),
+        problems=("merchant-not-found", "temporarily-unavailable"),
+        request_headers={"If-None-Match": "The ETag of the poster that you have."},
     )
 
 

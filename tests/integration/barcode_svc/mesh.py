@@ -133,6 +133,13 @@ def render(**fields: Any) -> barcode_pb2.RenderMerchantQrRequest:
     )
 
 
+def poster(**fields: Any) -> barcode_pb2.RenderPosterRequest:
+    """A request for the cafe's poster, with other fields."""
+    return barcode_pb2.RenderPosterRequest(
+        **{"merchant_id": CAFE.id, "size": barcode_pb2.POSTER_SIZE_A4, **fields}
+    )
+
+
 async def refusal_of(answer: Any) -> ServiceError:
     """The error with which a call is refused."""
     with pytest.raises(ServiceError) as refusal:

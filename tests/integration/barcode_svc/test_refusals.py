@@ -11,7 +11,7 @@ from barcode_svc.rpc import ALLOWED_CALLERS
 from embedded.certificates import IDENTITIES
 from qrpay.barcode.v1 import barcode_pb2
 from qrpay.type.v1 import money_pb2
-from tests.integration.barcode_svc.mesh import CAFE, Mesh, refusal_of, render
+from tests.integration.barcode_svc.mesh import CAFE, Mesh, poster, refusal_of, render
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,10 @@ from tests.integration.barcode_svc.mesh import CAFE, Mesh, refusal_of, render
         ),
         ("gateway", "RenderMerchantQr", render(format=0), None, "format"),
         ("gateway", "RenderMerchantQr", render(format=77), None, "format"),
+        ("gateway", "RenderPoster", poster(size=0), None, "size"),
+        ("gateway", "RenderPoster", poster(size=77), None, "size"),
+        ("gateway", "RenderPoster", poster(language="xx"), None, "language"),
+        ("gateway", "RenderPoster", poster(merchant_id="mer_nobody"), "MERCHANT_NOT_FOUND", None),
         ("gateway", "RenderMerchantQr", render(reference="é"), None, "reference"),
         (
             "gateway",

@@ -360,6 +360,15 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
             static=not request.HasField("money"),
         )
 
+    async def RenderPoster(self, request: Any, context: Any) -> Any:
+        """A poster whose content and tag say what was asked for."""
+        await self.faults.strike("RenderPoster")
+        self._check(request.merchant_id)
+        asked = f"{request.size}-{request.language}"
+        return barcode_pb2.RenderPosterResponse(
+            content=f"poster {asked}".encode(), content_type="application/pdf", etag=asked
+        )
+
     async def DecodeQrs(self, request: Any, context: Any) -> Any:
         """What a test said a text means; otherwise it is not sound."""
         await self.faults.strike("DecodeQrs")

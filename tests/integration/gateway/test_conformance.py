@@ -131,12 +131,11 @@ async def test_every_success_is_as_promised(
     check("/bank-accounts", await alice.get("/bank-accounts"))
     check("/barcodes", await alice.post("/barcodes"))
     check("/merchants/{merchant_id}", await alice.get(f"/merchants/{MERCHANT_ID}"))
-    qr = "/merchants/{merchant_id}/qr"
-    for image_format in ("svg", "png", "text"):
-        params = {"format": image_format}
-        answer = check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params))
-    tag = {"if-none-match": answer.headers["etag"]}
-    check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params, headers=tag))
+    for drawing in ("qr?format=svg", "qr?format=png", "qr?format=text", "poster"):
+        path = f"/merchants/{{merchant_id}}/{drawing.split('?')[0]}"
+        answer = check(path, await alice.get(f"/merchants/{MERCHANT_ID}/{drawing}"))
+        tag = {"if-none-match": answer.headers["etag"]}
+        check(path, await alice.get(f"/merchants/{MERCHANT_ID}/{drawing}", headers=tag))
     check("/qr/decode", await alice.post("/qr/decode", {"qr": "code"}))
     for path in ("/healthz", "/readyz", "/docs"):
         check(path, await alice.get(path))
@@ -190,6 +189,8 @@ async def test_problems_are_as_promised(gateway: Gateway, mesh: Mesh, contract: 
         ("/merchants/{merchant_id}", "/merchants/x", {}),
         ("/merchants/{merchant_id}/qr", "/merchants/x/qr", {}),
         ("/merchants/{merchant_id}/qr", "/merchants/x/qr", {"format": "x"}),
+        ("/merchants/{merchant_id}/poster", "/merchants/x/poster", {}),
+        ("/merchants/{merchant_id}/poster", "/merchants/x/poster", {"size": "a5"}),
         ("/events", "/events", {}),
     ):
         headers = {"last-event-id": "x"}

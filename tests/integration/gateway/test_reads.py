@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
 import pytest
 
 from chassis.errors import to_item_error
@@ -205,6 +206,43 @@ async def test_a_merchants_code(
     for header in ('"other"', "nonsense", tag.strip('"')):
         again = await anybody.get(path, params=params, headers={"if-none-match": header})
         assert again.status_code == 200
+
+
+async def test_a_merchants_poster(gateway: Gateway) -> None:
+    """Anybody may have a poster and keep it for long; who has it already is told so. It has the
+    name of a file, and size and language are those that were asked for."""
+    anybody = await gateway.client()
+    path = f"/merchants/{MERCHANT_ID}/poster"
+    answer = await anybody.get(path)
+    assert (answer.status_code, answer.text) == (200, "poster 1-en")
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["cache-control"] == "public, max-age=604800"
+    name = f"{MERCHANT_ID}-a6-de.pdf"
+    tag = {"if-none-match": answer.headers["etag"]}
+    again = await anybody.get(path, headers=tag)
+    assert (again.status_code, again.content) == (304, b"")
+    other = await anybody.get(path, params={"size": "a6", "lang": "de"}, headers=tag)
+    assert (other.status_code, other.text) == (200, "poster 2-de")
+    assert other.headers["content-disposition"] == f'inline; filename="{name}"'
+
+
+@pytest.mark.parametrize(("field", "value"), [("size", "a5"), ("size", "A4"), ("lang", "xx")])
+async def test_posters_that_there_are_not(gateway: Gateway, field: str, value: str) -> None:
+    """A size or a language that we do not have is named."""
+    anybody = await gateway.client()
+    answer = await anybody.get(f"/merchants/{MERCHANT_ID}/poster", params={field: value})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid-request")
+    assert [it["field"] for it in answer.json()["errors"]] == [field]
+
+
+async def test_too_many_posters(gateway: Gateway, mesh: Mesh) -> None:
+    """When the service draws as many as it can, the client is told to come again."""
+    anybody = await gateway.client()
+    overloaded = refusal("OVERLOADED", grpc.StatusCode.RESOURCE_EXHAUSTED)
+    mesh.barcodes.faults.raises = overloaded
+    answer = await anybody.get(f"/merchants/{MERCHANT_ID}/poster")
+    assert (answer.status_code, answer.json()["code"]) == (503, "temporarily-unavailable")
+    assert answer.headers["retry-after"]
 
 
 async def test_the_currency_of_a_merchants_code(gateway: Gateway, mesh: Mesh) -> None:

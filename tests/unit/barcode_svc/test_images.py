@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from barcode_svc import code128, images
 from barcode_svc.drawing import Draughtsman, QrFormat
 from chassis.settings import Secret
+from tests.unit.barcode_svc.payloads import SOUND
+from tests.unit.barcode_svc.scanner import picture_of, scan
 
 Scan = Callable[[bytes], list[tuple[str, str]]]
 
@@ -55,7 +57,7 @@ def test_code128_knows_every_pair_of_digits(scan_svg: Scan, first: int) -> None:
     [(images.qr_svg, (32, 32)), (images.qr_png, (32, 32)), (images.code128_svg, (20, 0))],
 )
 def test_the_quiet_zone_is_white(
-    bitmap_of: Callable[[bytes], tuple[bytearray, int]],
+    bitmap_of: Callable[[bytes], tuple[bytes, int]],
     draw: Callable[[str], bytes],
     margins: tuple[int, int],
 ) -> None:
@@ -70,7 +72,7 @@ def test_the_quiet_zone_is_white(
 
 
 def test_svg_and_png_are_the_same_picture(
-    bitmap_of: Callable[[bytes], tuple[bytearray, int]],
+    bitmap_of: Callable[[bytes], tuple[bytes, int]],
 ) -> None:
     """Goal: whichever a shop prints, it prints the same code."""
     assert bitmap_of(images.qr_svg(PAYLOAD)) == bitmap_of(images.qr_png(PAYLOAD))
@@ -120,6 +122,17 @@ async def test_etag_follows_the_content(form: QrFormat, content_type: str) -> No
     assert (first.content, first.etag) == (again.content, again.etag)
     assert first.etag != other.etag
     assert '"' not in first.etag
+
+
+@pytest.mark.parametrize("form", [QrFormat.SVG, QrFormat.PNG])
+async def test_a_static_code_is_drawn_for_print(form: QrFormat) -> None:
+    """Goal: what will be printed is robust; what is shown once has fewer, larger modules."""
+    levels = []
+    for static in (True, False):
+        drawing = await Draughtsman().merchant_qr(SOUND, form, static=static)
+        (found,) = scan(picture_of(drawing.content))
+        levels.append(found.error_level)
+    assert levels == ["Q", "M"]
 
 
 async def test_only_static_codes_are_remembered_and_only_so_many() -> None:

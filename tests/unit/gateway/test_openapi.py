@@ -39,6 +39,7 @@ CONTRACT = {
     "POST /barcodes",
     "GET /merchants/{merchant_id}",
     "GET /merchants/{merchant_id}/qr",
+    "GET /merchants/{merchant_id}/poster",
     "POST /qr/decode",
     "POST /bank-accounts",
     "GET /bank-accounts",
@@ -105,6 +106,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         public = name in {
             *("GET /healthz", "GET /readyz", "GET /openapi.json", "GET /docs"),
             "GET /merchants/{merchant_id}/qr",
+            "GET /merchants/{merchant_id}/poster",
         }
         assert (operation["security"] == []) == public, name
 

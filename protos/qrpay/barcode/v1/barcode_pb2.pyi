@@ -18,10 +18,19 @@ class QrFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QR_FORMAT_TEXT: _ClassVar[QrFormat]
     QR_FORMAT_SVG: _ClassVar[QrFormat]
     QR_FORMAT_PNG: _ClassVar[QrFormat]
+
+class PosterSize(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    POSTER_SIZE_UNSPECIFIED: _ClassVar[PosterSize]
+    POSTER_SIZE_A4: _ClassVar[PosterSize]
+    POSTER_SIZE_A6: _ClassVar[PosterSize]
 QR_FORMAT_UNSPECIFIED: QrFormat
 QR_FORMAT_TEXT: QrFormat
 QR_FORMAT_SVG: QrFormat
 QR_FORMAT_PNG: QrFormat
+POSTER_SIZE_UNSPECIFIED: PosterSize
+POSTER_SIZE_A4: PosterSize
+POSTER_SIZE_A6: PosterSize
 
 class Merchant(_message.Message):
     __slots__ = ("id", "name", "city", "category_code", "country_code", "currency_code")
@@ -144,6 +153,26 @@ class RenderMerchantQrResponse(_message.Message):
     etag: str
     static: bool
     def __init__(self, content: _Optional[bytes] = ..., content_type: _Optional[str] = ..., etag: _Optional[str] = ..., static: _Optional[bool] = ...) -> None: ...
+
+class RenderPosterRequest(_message.Message):
+    __slots__ = ("merchant_id", "size", "language")
+    MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    merchant_id: str
+    size: PosterSize
+    language: str
+    def __init__(self, merchant_id: _Optional[str] = ..., size: _Optional[_Union[PosterSize, str]] = ..., language: _Optional[str] = ...) -> None: ...
+
+class RenderPosterResponse(_message.Message):
+    __slots__ = ("content", "content_type", "etag")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    content_type: str
+    etag: str
+    def __init__(self, content: _Optional[bytes] = ..., content_type: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class DecodeQrsRequest(_message.Message):
     __slots__ = ("texts",)

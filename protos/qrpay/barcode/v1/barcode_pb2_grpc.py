@@ -60,6 +60,11 @@ class BarcodeServiceStub:
                 request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderMerchantQrRequest.SerializeToString,
                 response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderMerchantQrResponse.FromString,
                 _registered_method=True)
+        self.RenderPoster = channel.unary_unary(
+                '/qrpay.barcode.v1.BarcodeService/RenderPoster',
+                request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderPosterRequest.SerializeToString,
+                response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderPosterResponse.FromString,
+                _registered_method=True)
         self.DecodeQrs = channel.unary_unary(
                 '/qrpay.barcode.v1.BarcodeService/DecodeQrs',
                 request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.DecodeQrsRequest.SerializeToString,
@@ -118,6 +123,16 @@ class BarcodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenderPoster(self, request, context):
+        """Draws a poster with the merchant's static QR code: a PDF of one page to print and hang up, with the
+        merchant's name, city and id. The same request gives the same bytes. Safe to repeat.
+        Errors: INVALID_ARGUMENT (fields named), NOT_FOUND MERCHANT_NOT_FOUND, RESOURCE_EXHAUSTED OVERLOADED (too
+        many posters are being drawn; try again).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DecodeQrs(self, request, context):
         """Reads QR codes. Answers every item for itself, in request order; at most 256. Safe to repeat.
         Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, or in another
@@ -155,6 +170,11 @@ def add_BarcodeServiceServicer_to_server(servicer, server):
                     servicer.RenderMerchantQr,
                     request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderMerchantQrRequest.FromString,
                     response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderMerchantQrResponse.SerializeToString,
+            ),
+            'RenderPoster': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderPoster,
+                    request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderPosterRequest.FromString,
+                    response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderPosterResponse.SerializeToString,
             ),
             'DecodeQrs': grpc.unary_unary_rpc_method_handler(
                     servicer.DecodeQrs,
@@ -298,6 +318,33 @@ class BarcodeService:
             '/qrpay.barcode.v1.BarcodeService/RenderMerchantQr',
             qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderMerchantQrRequest.SerializeToString,
             qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderMerchantQrResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderPoster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.barcode.v1.BarcodeService/RenderPoster',
+            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderPosterRequest.SerializeToString,
+            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderPosterResponse.FromString,
             options,
             channel_credentials,
             insecure,

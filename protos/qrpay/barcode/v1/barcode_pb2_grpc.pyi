@@ -43,6 +43,12 @@ class BarcodeServiceStub:
     Errors: INVALID_ARGUMENT (fields named), NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION
     CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE.
     """
+    RenderPoster: _aio.UnaryUnaryMultiCallable[_barcode_pb2.RenderPosterRequest, _barcode_pb2.RenderPosterResponse]
+    """Draws a poster with the merchant's static QR code: a PDF of one page to print and hang up, with the
+    merchant's name, city and id. The same request gives the same bytes. Safe to repeat.
+    Errors: INVALID_ARGUMENT (fields named), NOT_FOUND MERCHANT_NOT_FOUND, RESOURCE_EXHAUSTED OVERLOADED (too
+    many posters are being drawn; try again).
+    """
     DecodeQrs: _aio.UnaryUnaryMultiCallable[_barcode_pb2.DecodeQrsRequest, _barcode_pb2.DecodeQrsResponse]
     """Reads QR codes. Answers every item for itself, in request order; at most 256. Safe to repeat.
     Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, or in another
@@ -108,6 +114,18 @@ class BarcodeServiceServicer(metaclass=_abc_1.ABCMeta):
         same request gives the same bytes. Safe to repeat.
         Errors: INVALID_ARGUMENT (fields named), NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION
         CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE.
+        """
+
+    @_abc_1.abstractmethod
+    def RenderPoster(
+        self,
+        request: _barcode_pb2.RenderPosterRequest,
+        context: _aio.ServicerContext[_barcode_pb2.RenderPosterRequest, _abc.Awaitable[_barcode_pb2.RenderPosterResponse]],
+    ) -> _abc.Awaitable[_barcode_pb2.RenderPosterResponse]:
+        """Draws a poster with the merchant's static QR code: a PDF of one page to print and hang up, with the
+        merchant's name, city and id. The same request gives the same bytes. Safe to repeat.
+        Errors: INVALID_ARGUMENT (fields named), NOT_FOUND MERCHANT_NOT_FOUND, RESOURCE_EXHAUSTED OVERLOADED (too
+        many posters are being drawn; try again).
         """
 
     @_abc_1.abstractmethod
