@@ -98,7 +98,7 @@ async def test_every_success_is_as_promised(
     mesh.wallets.open(alice.id, "USD")
     mesh.wallets.entries[alice.id, "USD"] = [an_entry(1, 500), an_entry(2, -3)]
     mesh.barcodes.decoded["code"] = barcode_pb2.DecodedQr(
-        merchant=mesh.barcodes.merchant,
+        merchant=mesh.merchants.merchant,
         money=money_pb2.Money(currency_code="USD", amount_minor=1250),
     )
     mesh.payments.at_once["now"] = failure_code_pb2.FAILURE_CODE_UNSPECIFIED

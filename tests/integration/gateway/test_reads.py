@@ -222,10 +222,10 @@ async def test_the_currency_of_a_merchants_code(gateway: Gateway, mesh: Mesh) ->
 async def test_what_a_code_says(gateway: Gateway, mesh: Mesh) -> None:
     """Any user may look at a code: the merchant from our records, and what it asks for."""
     mesh.barcodes.decoded["static"] = barcode_pb2.DecodedQr(
-        merchant=mesh.barcodes.merchant, money=money_pb2.Money(currency_code="USD"), static=True
+        merchant=mesh.merchants.merchant, money=money_pb2.Money(currency_code="USD"), static=True
     )
     mesh.barcodes.decoded["dynamic"] = barcode_pb2.DecodedQr(
-        merchant=mesh.barcodes.merchant,
+        merchant=mesh.merchants.merchant,
         money=money_pb2.Money(currency_code="USD", amount_minor=1250),
         reference="T7",
     )
