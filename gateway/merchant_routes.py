@@ -123,8 +123,6 @@ def _places(
     is_store = noun == "store"
     path = f"/merchants/{{merchant_id}}/{noun}s"
     add: Handler = records.add_store if is_store else records.add_terminal
-    one = json_answer(f"The {noun}.", shape, headers=_ETAG)
-    closed, missing = f"{noun}-closed", f"{noun}-not-found"
     yield Operation(
         method="POST",
         path=path,
@@ -153,6 +151,14 @@ def _places(
         successes=(json_answer("A page.", page),),
         problems=_OWN,
     )
+    yield from _one_place(records, noun, path=path, shape=shape)
+
+
+def _one_place(
+    records: MerchantRecordsApi, noun: str, *, path: str, shape: type[answers.Store]
+) -> Iterable[Operation]:
+    one = json_answer(f"The {noun}.", shape, headers=_ETAG)
+    missing = f"{noun}-not-found"
     yield Operation(
         method="PATCH",
         path=f"{path}/{{{noun}_id}}",
@@ -163,14 +169,14 @@ def _places(
         bodies=same_for(_KEEPERS, bodies.PlacePatch),
         edits=True,
         successes=(one,),
-        problems=(*_OWN, missing, closed),
+        problems=(*_OWN, missing, f"{noun}-closed"),
     )
     yield Operation(
         method="POST",
         path=f"{path}/{{{noun}_id}}/close",
         tag=_TAG,
         summary=f"Close a {noun} for good",
-        description="With all its terminals." if is_store else "",
+        description="With all its terminals." if noun == "store" else "",
         handler=records.close_place,
         roles=_KEEPERS,
         successes=(one,),

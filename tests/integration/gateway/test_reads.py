@@ -229,11 +229,13 @@ async def test_what_a_code_says(gateway: Gateway, mesh: Mesh) -> None:
         money=money_pb2.Money(currency_code="USD", amount_minor=1250),
         reference="T7",
     )
+    pinned = (await (await gateway.user()).get(f"/merchants/{MERCHANT_ID}")).json()
+    assert pinned.keys() == {"id", "name", "city", "mcc", "currency"}
     for role in ("customer", "merchant", "operator"):
         user = await gateway.user(role)
         answer = (await user.post("/qr/decode", {"qr": "static"})).json()
         assert answer == {
-            "merchant": (await user.get(f"/merchants/{MERCHANT_ID}")).json(),
+            "merchant": pinned,
             "currency": "USD",
             "static": True,
         }
