@@ -1,4 +1,4 @@
-"""The barcode process: one-time barcodes, merchants and their QR codes."""
+"""The barcode process: one-time barcodes, merchants, their QR codes and their logos."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from barcode_svc.barcodes import Barcodes
+from barcode_svc.blobs import BlobStore, FolderBlobs, S3Blobs
 from barcode_svc.codes import CodeSeal
 from barcode_svc.drawing import Draughtsman
+from barcode_svc.logos import Logos
+from barcode_svc.merchants import Merchants
+from barcode_svc.merchants_rpc import ALLOWED_CALLERS as MERCHANT_CALLERS
+from barcode_svc.merchants_rpc import MerchantServicer
+from barcode_svc.places import Places
 from barcode_svc.pool import CodePool
 from barcode_svc.rpc import ALLOWED_CALLERS, BarcodeServicer
 from barcode_svc.settings import BarcodeSettings
+from barcode_svc.studio import Studio
 from barcode_svc.valkey import Valkey, open_valkey
-from chassis.clock import SystemClock
+from chassis.clock import Clock, SystemClock
 from chassis.database import Database, open_database
 from chassis.ids import IdMaker
 from chassis.logs import configure_logs
@@ -20,7 +27,12 @@ from chassis.process import run
 from chassis.server import Background, RpcService, serve
 from chassis.settings import load_settings
 from chassis.telemetry import telemetry
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.barcode.v1 import (
+    barcode_pb2,
+    barcode_pb2_grpc,
+    merchant_pb2,
+    merchant_pb2_grpc,
+)
 
 
 async def main() -> None:
@@ -50,12 +62,45 @@ async def main() -> None:
                 seconds_max=settings.valkey_seconds_max,
             )
         )
-        await _serve(settings, database=database, valkey=valkey)
+        studio = Studio(
+            processes_max=settings.logo_processes_max,
+            waiting_max=settings.logo_waiting_max,
+            seconds_max=settings.logo_draw_seconds_max,
+        )
+        stack.push_async_callback(studio.close)
+        clock = SystemClock()
+        ids = IdMaker(clock=clock)
+        barcodes, pool = _barcodes(settings, valkey=valkey, clock=clock, ids=ids)
+        services = [
+            RpcService(
+                descriptor=barcode_pb2.DESCRIPTOR.services_by_name["BarcodeService"],
+                register=barcode_pb2_grpc.add_BarcodeServiceServicer_to_server,
+                servicer=BarcodeServicer(
+                    barcodes=barcodes,
+                    database=database,
+                    draughtsman=Draughtsman(
+                        remembered_max=settings.drawings_remembered_max,
+                        posters_remembered_max=settings.posters_remembered_max,
+                        posters_waiting_max=settings.posters_waiting_max,
+                    ),
+                ),
+                allowed_callers=ALLOWED_CALLERS,
+            ),
+            _merchants(settings, database=database, studio=studio, clock=clock, ids=ids),
+        ]
+        await serve(
+            settings=settings,
+            services=services,
+            background=[Background("code pool", pool.keep_filled)],
+            # The database alone: without Valkey the merchants' printed codes are still read, and
+            # taking every process out of service would stop those payments, too.
+            readiness=database.ping,
+        )
 
 
-async def _serve(settings: BarcodeSettings, *, database: Database, valkey: Valkey) -> None:
-    clock = SystemClock()
-    ids = IdMaker(clock=clock)
+def _barcodes(
+    settings: BarcodeSettings, *, valkey: Valkey, clock: Clock, ids: IdMaker
+) -> tuple[Barcodes, CodePool]:
     seal = CodeSeal(settings.code_hmac_key)
     pool = CodePool(
         valkey=valkey,
@@ -68,29 +113,46 @@ async def _serve(settings: BarcodeSettings, *, database: Database, valkey: Valke
     barcodes = Barcodes(
         valkey=valkey, pool=pool, seal=seal, clock=clock, ids=ids, limits=settings.limits
     )
-    servicer = BarcodeServicer(
-        barcodes=barcodes,
-        database=database,
-        draughtsman=Draughtsman(
-            remembered_max=settings.drawings_remembered_max,
-            posters_remembered_max=settings.posters_remembered_max,
-            posters_waiting_max=settings.posters_waiting_max,
+    return barcodes, pool
+
+
+def _merchants(
+    settings: BarcodeSettings, *, database: Database, studio: Studio, clock: Clock, ids: IdMaker
+) -> RpcService:
+    merchants = Merchants(database=database, clock=clock, ids=ids)
+    return RpcService(
+        descriptor=merchant_pb2.DESCRIPTOR.services_by_name["MerchantService"],
+        register=merchant_pb2_grpc.add_MerchantServiceServicer_to_server,
+        servicer=MerchantServicer(
+            merchants=merchants,
+            places=Places(
+                database=database,
+                merchants=merchants,
+                clock=clock,
+                ids=ids,
+                places_max=settings.places_per_merchant_max,
+            ),
+            logos=Logos(
+                merchants=merchants,
+                blobs=_blobs(settings),
+                studio=studio,
+                remembered_bytes_max=settings.logos_remembered_bytes_max,
+            ),
         ),
-        clock=clock,
+        allowed_callers=MERCHANT_CALLERS,
     )
-    service = RpcService(
-        descriptor=barcode_pb2.DESCRIPTOR.services_by_name["BarcodeService"],
-        register=barcode_pb2_grpc.add_BarcodeServiceServicer_to_server,
-        servicer=servicer,
-        allowed_callers=ALLOWED_CALLERS,
-    )
-    await serve(
-        settings=settings,
-        services=[service],
-        background=[Background("code pool", pool.keep_filled)],
-        # The database alone: without Valkey the merchants' printed codes are still read, and
-        # taking every process out of service would stop those payments, too.
-        readiness=database.ping,
+
+
+def _blobs(settings: BarcodeSettings) -> BlobStore:
+    if not settings.logo_s3_bucket:
+        return FolderBlobs(Path(settings.logo_folder))
+    return S3Blobs(
+        bucket=settings.logo_s3_bucket,
+        region=settings.logo_s3_region,
+        key_id=settings.logo_s3_key_id,
+        key_secret=settings.logo_s3_key_secret,
+        endpoint=settings.logo_s3_endpoint,
+        seconds_max=settings.logo_store_seconds_max,
     )
 
 

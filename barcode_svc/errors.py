@@ -56,6 +56,79 @@ class MerchantNotFound(ServiceError):
     reason = "MERCHANT_NOT_FOUND"
 
 
+class MerchantClosed(ServiceError):
+    """The merchant is closed."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "MERCHANT_CLOSED"
+
+
+class VersionMismatch(ServiceError):
+    """Somebody else has changed this meanwhile. Read it again, then decide."""
+
+    code = grpc.StatusCode.ABORTED
+    reason = "VERSION_MISMATCH"
+
+
+class RequestIdReused(ServiceError):
+    """This request id belongs to a request with other content."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "REQUEST_ID_REUSED"
+
+
+class StoreNotFound(ServiceError):
+    """The merchant has no such store."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "STORE_NOT_FOUND"
+
+
+class StoreClosed(ServiceError):
+    """The store is closed."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "STORE_CLOSED"
+
+
+class TerminalNotFound(ServiceError):
+    """The merchant has no such terminal."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "TERMINAL_NOT_FOUND"
+
+
+class TerminalClosed(ServiceError):
+    """The terminal is closed."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "TERMINAL_CLOSED"
+
+
+class PlaceLimitReached(ServiceError):
+    """The merchant has as many stores or terminals as it may have.
+
+    Metadata: ``places_max``.
+    """
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "PLACE_LIMIT_REACHED"
+
+
+class LogoInvalid(ServiceError):
+    """This is not one whole, still PNG, JPEG or WebP picture within the limits."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "LOGO_INVALID"
+
+
+class LogoNotFound(ServiceError):
+    """The merchant has no such logo."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "LOGO_NOT_FOUND"
+
+
 class CurrencyMismatch(ServiceError):
     """The merchant is paid in another currency."""
 

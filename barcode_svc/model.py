@@ -7,15 +7,29 @@ from dataclasses import dataclass
 
 from barcode_svc import emvco
 from barcode_svc.emvco import MerchantQr
-from barcode_svc.errors import AmountOutOfRange, CurrencyMismatch, MerchantNotFound, QrInvalid
+from barcode_svc.errors import (
+    AmountOutOfRange,
+    CurrencyMismatch,
+    MerchantClosed,
+    MerchantNotFound,
+    QrInvalid,
+)
 from barcode_svc.poster_words import POSTER_WORDS
-from chassis.errors import FieldViolation, InvalidArgument
-from chassis.money import CURRENCIES
+from chassis.errors import InvalidArgument
 
 _MERCHANT_ID_FORM = re.compile(r"mer_[0-9A-Za-z_-]{1,60}")
 _KEY_PART_FORM = re.compile(r"[!-~]{1,200}")
-_CATEGORY_FORM = re.compile(r"[0-9]{4}")
-_COUNTRY_FORM = re.compile(r"[A-Z]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalName:
+    """What a merchant is called in another language (EMVCo MPM, object 64)."""
+
+    language_code: str
+    """ISO 639-1."""
+    name: str
+    city: str
+    """May be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +46,13 @@ class Merchant:
     """ISO 3166-1 alpha-2."""
     currency_code: str
     """ISO 4217 alphabetic: what its codes ask for."""
+    local: LocalName | None = None
+    version: int = 1
+    """Counts the changes."""
+    closed: bool = False
+    """Its codes can no longer be paid."""
+    logo_sha256: str = ""
+    """Of its logo, in hex; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,33 +85,10 @@ def is_key_part(text: str) -> bool:
     return _KEY_PART_FORM.fullmatch(text) is not None
 
 
-def check_merchant(merchant: Merchant) -> None:
-    """Raise ``InvalidArgument`` with every field that breaks a rule."""
-    rules = [
-        ("id", is_merchant_id(merchant.id), 'must be "mer_" and up to 60 letters or digits'),
-        ("name", _is_label(merchant.name, emvco.NAME_LENGTH_MAX), _label_rule(25)),
-        ("city", _is_label(merchant.city, emvco.CITY_LENGTH_MAX), _label_rule(15)),
-        ("category_code", _CATEGORY_FORM.fullmatch(merchant.category_code), "must be four digits"),
-        (
-            "country_code",
-            _COUNTRY_FORM.fullmatch(merchant.country_code),
-            "must be two capital letters (ISO 3166-1)",
-        ),
-        (
-            "currency_code",
-            merchant.currency_code in CURRENCIES,
-            "must be a currency code of ISO 4217 that we know",
-        ),
-    ]
-    broken = [FieldViolation(f"merchant.{field}", rule) for field, kept, rule in rules if not kept]
-    if broken:
-        raise InvalidArgument(broken)
-
-
 def check_reference(reference: str) -> None:
     """Raise ``InvalidArgument`` if a code cannot carry this reference. It may be empty."""
-    if reference and not _is_label(reference, emvco.REFERENCE_LENGTH_MAX):
-        raise InvalidArgument([("reference", _label_rule(emvco.REFERENCE_LENGTH_MAX))])
+    if reference and not is_label(reference, emvco.REFERENCE_LENGTH_MAX):
+        raise InvalidArgument([("reference", label_rule(emvco.REFERENCE_LENGTH_MAX))])
 
 
 def check_poster_language(language: str) -> None:
@@ -102,8 +100,11 @@ def check_poster_language(language: str) -> None:
 def qr_of(merchant: Merchant, *, requested: RequestedAmount | None, reference: str) -> MerchantQr:
     """The code that a merchant prints (no amount) or shows for one payment.
 
-    The reference has been checked. Raises ``CurrencyMismatch``, ``AmountOutOfRange``.
+    The reference has been checked. Raises ``MerchantClosed``, ``CurrencyMismatch``,
+    ``AmountOutOfRange``.
     """
+    if merchant.closed:
+        raise MerchantClosed
     if requested is not None:
         if requested.currency_code not in ("", merchant.currency_code):
             raise CurrencyMismatch(currency_code=merchant.currency_code)
@@ -127,11 +128,13 @@ def payment_request(qr: MerchantQr, merchant: Merchant | None) -> PaymentRequest
     """What the code asks for, given the merchant's record, if there is one.
 
     Name, city and category are the record's: a sticker can print any name beside any id. Raises
-    ``MerchantNotFound``, and ``QrInvalid`` if the code asks for a currency that is not its
-    merchant's.
+    ``MerchantNotFound``, ``MerchantClosed``, and ``QrInvalid`` if the code asks for a currency that
+    is not its merchant's.
     """
     if merchant is None:
         raise MerchantNotFound
+    if merchant.closed:
+        raise MerchantClosed
     if qr.currency_code != merchant.currency_code:
         # 100 yen and 100 dinar are the same digits: such a code was forged, not printed by us.
         raise QrInvalid("The code asks for another currency than its merchant.")
@@ -143,10 +146,11 @@ def payment_request(qr: MerchantQr, merchant: Merchant | None) -> PaymentRequest
     )
 
 
-def _is_label(text: str, length_max: int) -> bool:
+def is_label(text: str, length_max: int) -> bool:
     """Printable, and with nothing invisible at its ends, where people could not tell two apart."""
     return emvco.is_printable(text, length_max) and text == text.strip(" ")
 
 
-def _label_rule(length_max: int) -> str:
+def label_rule(length_max: int) -> str:
+    """The rule of ``is_label``, in words."""
     return f"must be 1 to {length_max} characters of printable ASCII, without spaces at the ends"

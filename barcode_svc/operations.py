@@ -1,50 +1,22 @@
-"""The use cases around merchants and their codes: each one transaction, or one read.
+"""The use cases around merchants' codes: each one read.
 
-Barcodes have none here: ``barcodes.Barcodes`` is the whole of it.
+Barcodes have none here: ``barcodes.Barcodes`` is the whole of it. Nor have the merchants
+themselves: ``merchants.Merchants``, ``places.Places`` and ``logos.Logos``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from barcode_svc import emvco, model, store
+from barcode_svc import emvco, model
 from barcode_svc.drawing import Draughtsman, Drawing, QrFormat
 from barcode_svc.emvco import MerchantQr
-from barcode_svc.errors import MerchantExists, MerchantNotFound
+from barcode_svc.errors import MerchantNotFound
 from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
 from barcode_svc.posters import Poster, PosterSize
+from barcode_svc.store import merchants as store
 from chassis.database import Database
 from chassis.errors import ServiceError
-
-
-async def register_merchant(database: Database, merchant: Merchant, *, now: datetime) -> Merchant:
-    """Register a merchant; a repeat with the same content changes nothing.
-
-    Raises ``InvalidArgument``, ``MerchantExists`` (other content), ``Unavailable``.
-    """
-    model.check_merchant(merchant)
-
-    async def work(connection: AsyncConnection) -> Merchant:
-        if await store.insert_merchant(connection, merchant, create_time=now):
-            return merchant
-        # The one in our way is committed (the insert waited for it) and never changes.
-        known = (await store.select_merchants(connection, [merchant.id]))[merchant.id]
-        if known != merchant:
-            raise MerchantExists
-        return known
-
-    return await database.transaction(work)
-
-
-async def get_merchant(database: Database, merchant_id: str) -> Merchant:
-    """Read a merchant. Raises ``MerchantNotFound``, ``Unavailable``."""
-    merchants = await _merchants(database, [merchant_id])
-    if merchant_id not in merchants:
-        raise MerchantNotFound
-    return merchants[merchant_id]
 
 
 async def render_merchant_qr(
@@ -58,11 +30,13 @@ async def render_merchant_qr(
 ) -> tuple[MerchantQr, Drawing]:
     """A merchant's code: static without an amount.
 
-    Raises ``InvalidArgument``, ``MerchantNotFound``, ``CurrencyMismatch``, ``AmountOutOfRange``,
-    ``Unavailable``.
+    Raises ``InvalidArgument``, ``MerchantNotFound``, ``MerchantClosed``, ``CurrencyMismatch``,
+    ``AmountOutOfRange``, ``Unavailable``.
     """
     model.check_reference(reference)
-    merchant = await get_merchant(database, merchant_id)
+    merchant = (await _merchants(database, [merchant_id])).get(merchant_id)
+    if merchant is None:
+        raise MerchantNotFound
     qr = model.qr_of(merchant, requested=requested, reference=reference)
     return qr, await draughtsman.merchant_qr(emvco.write(qr), form, static=qr.static)
 
@@ -99,7 +73,8 @@ async def decode_qrs(
 ) -> list[PaymentRequest | ServiceError]:
     """Read QR codes, each for itself, in order; one query for all their merchants.
 
-    Outcomes: ``QrInvalid``, ``QrNotOurs``, ``MerchantNotFound``. Raises ``Unavailable``.
+    Outcomes: ``QrInvalid``, ``QrNotOurs``, ``MerchantNotFound``, ``MerchantClosed``. Raises
+    ``Unavailable``.
     """
     codes = [_read(text) for text in texts]
     merchants = await _merchants(

@@ -8,10 +8,10 @@ from typing import Any
 from barcode_svc import model, operations
 from barcode_svc.barcodes import Barcodes, RedeemedBarcode, Redemption
 from barcode_svc.drawing import Draughtsman, QrFormat
-from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
+from barcode_svc.merchants_rpc import merchant_message
+from barcode_svc.model import PaymentRequest, RequestedAmount
 from barcode_svc.poster_words import DEFAULT_LANGUAGE
 from barcode_svc.posters import PosterSize
-from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import FieldViolation, InvalidArgument, ServiceError, to_item_error
 from chassis.settings import Secret
@@ -24,8 +24,6 @@ ITEMS_MAX = 256
 ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "IssueBarcode": frozenset({"gateway"}),
     "RedeemBarcodes": frozenset({"payment"}),
-    "RegisterMerchant": frozenset({"operator"}),
-    "GetMerchant": frozenset({"gateway", "payment", "operator"}),
     "RenderMerchantQr": frozenset({"gateway", "payment", "operator"}),
     "RenderPoster": frozenset({"gateway", "operator"}),
     "DecodeQrs": frozenset({"gateway", "payment"}),
@@ -46,13 +44,10 @@ _KEY_PART_RULE = "must be 1 to 200 visible ASCII characters"
 class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
     """The gRPC face of barcode_svc."""
 
-    def __init__(
-        self, *, barcodes: Barcodes, database: Database, draughtsman: Draughtsman, clock: Clock
-    ) -> None:
+    def __init__(self, *, barcodes: Barcodes, database: Database, draughtsman: Draughtsman) -> None:
         self._barcodes = barcodes
         self._database = database
         self._draughtsman = draughtsman
-        self._clock = clock
 
     async def IssueBarcode(
         self, request: barcode_pb2.IssueBarcodeRequest, context: Any
@@ -85,32 +80,6 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
                 for item in checked
             ]
         )
-
-    async def RegisterMerchant(
-        self, request: barcode_pb2.RegisterMerchantRequest, context: Any
-    ) -> barcode_pb2.RegisterMerchantResponse:
-        """Register a merchant once."""
-        message = request.merchant
-        merchant = await operations.register_merchant(
-            self._database,
-            Merchant(
-                id=message.id,
-                name=message.name,
-                city=message.city,
-                category_code=message.category_code,
-                country_code=message.country_code,
-                currency_code=message.currency_code,
-            ),
-            now=self._clock.now(),
-        )
-        return barcode_pb2.RegisterMerchantResponse(merchant=_merchant_message(merchant))
-
-    async def GetMerchant(
-        self, request: barcode_pb2.GetMerchantRequest, context: Any
-    ) -> barcode_pb2.GetMerchantResponse:
-        """One merchant."""
-        merchant = await operations.get_merchant(self._database, request.merchant_id)
-        return barcode_pb2.GetMerchantResponse(merchant=_merchant_message(merchant))
 
     async def RenderMerchantQr(
         self, request: barcode_pb2.RenderMerchantQrRequest, context: Any
@@ -205,21 +174,10 @@ def _decoded_qr(outcome: PaymentRequest | ServiceError) -> barcode_pb2.DecodedQr
     if isinstance(outcome, ServiceError):
         return barcode_pb2.DecodedQr(error=to_item_error(outcome))
     return barcode_pb2.DecodedQr(
-        merchant=_merchant_message(outcome.merchant),
+        merchant=merchant_message(outcome.merchant),
         money=money_pb2.Money(
             currency_code=outcome.merchant.currency_code, amount_minor=outcome.amount_minor
         ),
         reference=outcome.reference,
         static=outcome.static,
-    )
-
-
-def _merchant_message(merchant: Merchant) -> barcode_pb2.Merchant:
-    return barcode_pb2.Merchant(
-        id=merchant.id,
-        name=merchant.name,
-        city=merchant.city,
-        category_code=merchant.category_code,
-        country_code=merchant.country_code,
-        currency_code=merchant.currency_code,
     )

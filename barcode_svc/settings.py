@@ -51,12 +51,50 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
     """Posters that are drawn or wait for it; one more is refused as overload. One is drawn at a
     time, for about a tenth of a second."""
 
+    places_per_merchant_max: PositiveInt = 10_000
+    """Stores, and as many terminals, that one merchant may have, closed ones included."""
+
+    logo_folder: str = "/var/lib/qrpay/logos"
+    """Where logos are kept, if no bucket is set. All barcode processes must see the same one."""
+    logo_s3_bucket: str = ""
+    """A bucket of S3, or of a server that speaks its protocol, to keep logos in instead."""
+    logo_s3_endpoint: str = ""
+    """Its address, for example https://minio.example:9000; empty: Amazon's."""
+    logo_s3_region: str = "us-east-1"
+    """The region that requests are signed for."""
+    logo_s3_key_id: Secret = Secret("")
+    """Access key: may read and write objects below logos/."""
+    logo_s3_key_secret: Secret = Secret("")
+    """And its secret."""
+    logo_store_seconds_max: PositiveSeconds = 2.0
+    """How long a bucket may take for one object."""
+    logo_processes_max: PositiveInt = 1
+    """Processes that decode and draw logos, 1 GiB of address space each; started with the first
+    logo."""
+    logo_waiting_max: PositiveInt = 32
+    """Logos that are drawn or wait for it; one more is refused as overload. Uploads among them take
+    up to 2 MiB of memory each."""
+    logo_draw_seconds_max: PositiveSeconds = 3.0
+    """How long one may take; then the process that draws it is ended."""
+    logos_remembered_bytes_max: PositiveInt = 16 * 1024 * 1024
+    """Drawn logos in memory."""
+
     def __post_init__(self) -> None:
         faults = []
         if len(self.code_hmac_key.reveal()) < CODE_HMAC_KEY_LENGTH_MIN:
             faults.append(f"CODE_HMAC_KEY: has fewer than {CODE_HMAC_KEY_LENGTH_MIN} characters")
         if self.pool_low > self.pool_high:
             faults.append("POOL_LOW: is higher than POOL_HIGH")
+        if self.logo_s3_bucket:
+            keys = {
+                "LOGO_S3_KEY_ID": self.logo_s3_key_id,
+                "LOGO_S3_KEY_SECRET": self.logo_s3_key_secret,
+            }
+            faults += [
+                f"{name}: is needed with LOGO_S3_BUCKET"
+                for name, secret in keys.items()
+                if not secret.reveal()
+            ]
         if faults:
             raise SettingsError(faults)
 

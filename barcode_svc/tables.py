@@ -6,14 +6,30 @@ A test compares the two.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, MetaData, PrimaryKeyConstraint, Table, Text
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 METADATA = MetaData()
 
 
-def _code(name: str) -> Column[str]:
+def _code(name: str, *, nullable: bool = False) -> Column[str]:
     """An id or a code: text that is compared by bytes."""
-    return Column(name, Text(collation="C"), nullable=False)
+    return Column(name, Text(collation="C"), nullable=nullable)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[datetime]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
 MERCHANTS = Table(
@@ -25,7 +41,63 @@ MERCHANTS = Table(
     _code("category_code"),
     _code("country_code"),
     _code("currency_code"),
-    Column("create_time", DateTime(timezone=True), nullable=False),
+    _time("create_time"),
+    _code("language_code", nullable=True),
+    Column("local_name", Text, nullable=True),
+    Column("local_city", Text, nullable=True),
+    Column("version", BigInteger, nullable=False),
+    _time("close_time", nullable=True),
+    _code("logo_sha256", nullable=True),
     PrimaryKeyConstraint("id", name="pk_merchants"),
 )
 """The shops that take QR payments."""
+
+PLACES = Table(
+    "places",
+    METADATA,
+    _code("id"),
+    _code("merchant_id"),
+    _code("store_id", nullable=True),
+    Column("name", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    _time("create_time"),
+    _time("close_time", nullable=True),
+    PrimaryKeyConstraint("id", name="pk_places"),
+)
+"""Their stores, and the terminals in them."""
+
+LOGOS = Table(
+    "logos",
+    METADATA,
+    _code("merchant_id"),
+    _code("sha256"),
+    _time("create_time"),
+    PrimaryKeyConstraint("merchant_id", "sha256", name="pk_logos"),
+)
+"""Every logo that a merchant ever had."""
+
+CREATIONS = Table(
+    "creations",
+    METADATA,
+    _code("actor"),
+    _code("request_id"),
+    Column("fingerprint", LargeBinary, nullable=False),
+    _code("subject_id"),
+    _time("create_time"),
+    PrimaryKeyConstraint("actor", "request_id", name="pk_creations"),
+)
+"""Which request made what."""
+
+MERCHANT_CHANGES = Table(
+    "merchant_changes",
+    METADATA,
+    _code("id"),
+    _code("merchant_id"),
+    _time("change_time"),
+    _code("actor"),
+    _code("act"),
+    _code("subject_id"),
+    Column("fields", JSONB, nullable=False),
+    PrimaryKeyConstraint("merchant_id", "id", name="pk_merchant_changes"),
+)
+"""Who did what, when. Only ever added to."""

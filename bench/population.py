@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from chassis.channel import call
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, merchant_pb2, merchant_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 from qrpay.type.v1 import money_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
@@ -27,6 +27,7 @@ class Services(NamedTuple):
     wallets: wallet_pb2_grpc.WalletServiceStub
     payments: payment_pb2_grpc.PaymentServiceStub
     barcodes: barcode_pb2_grpc.BarcodeServiceStub
+    merchants: merchant_pb2_grpc.MerchantServiceStub
     operator_id: str
 
 
@@ -127,16 +128,18 @@ async def _wait_until_done(services: Services, payment_ids: list[str]) -> None:
 async def _make_merchant(services: Services) -> str:
     merchant_id = await _create_owner(services, "bench-cafe", customer=False)
     await call(
-        services.barcodes.RegisterMerchant,
-        barcode_pb2.RegisterMerchantRequest(
-            merchant=barcode_pb2.Merchant(
+        services.merchants.RegisterMerchant,
+        merchant_pb2.RegisterMerchantRequest(
+            request_id="bench-merchant-cafe",
+            actor=services.operator_id,
+            merchant=merchant_pb2.Merchant(
                 id=merchant_id,
                 name="Bench Cafe",
                 city="Bench",
                 category_code="5814",
                 country_code="US",
                 currency_code=CURRENCY,
-            )
+            ),
         ),
         timeout_seconds=_CALL_SECONDS_MAX,
     )

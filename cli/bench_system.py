@@ -45,6 +45,7 @@ async def _populate_through(mesh: Mesh, told: Callable[[int], None]) -> Populati
         wallets=mesh.wallet,
         payments=mesh.payment,
         barcodes=mesh.barcode,
+        merchants=mesh.merchants,
         operator_id=operator.owner.id,
     )
     return await populate(services, progress=told)

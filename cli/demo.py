@@ -22,7 +22,7 @@ from embedded.health import RPC_SERVICES, process_check
 from embedded.jobs import job_main
 from embedded.layout import Layout
 from embedded.state import running_state
-from qrpay.barcode.v1 import barcode_pb2
+from qrpay.barcode.v1 import merchant_pb2
 from qrpay.payment.v1 import payment_pb2
 from qrpay.type.v1 import money_pb2
 from qrpay.wallet.v1 import wallet_pb2
@@ -88,7 +88,10 @@ async def _load_demo(mesh: Mesh) -> Demo:
         await _owner(mesh, "ops", "Operations", wallet_pb2.OWNER_KIND_OPERATOR, ()),
     ]
     owner_ids = {owner.handle: owner.id for owner in owners}
-    await asyncio.gather(_register_merchant(mesh, owner_ids["cafe"]), _top_up(mesh, owner_ids))
+    await asyncio.gather(
+        _register_merchant(mesh, owner_ids["cafe"], operator_id=owner_ids["ops"]),
+        _top_up(mesh, owner_ids),
+    )
     return Demo(merchant_id=owner_ids["cafe"], owner_ids=owner_ids)
 
 
@@ -121,8 +124,8 @@ async def _owner(
     return created.owner
 
 
-async def _register_merchant(mesh: Mesh, owner_id: str) -> None:
-    merchant = barcode_pb2.Merchant(
+async def _register_merchant(mesh: Mesh, owner_id: str, *, operator_id: str) -> None:
+    merchant = merchant_pb2.Merchant(
         id=owner_id,
         name="Corner Cafe",
         city="Springfield",
@@ -131,8 +134,10 @@ async def _register_merchant(mesh: Mesh, owner_id: str) -> None:
         currency_code="USD",
     )
     await call(
-        mesh.barcode.RegisterMerchant,
-        barcode_pb2.RegisterMerchantRequest(merchant=merchant),
+        mesh.merchants.RegisterMerchant,
+        merchant_pb2.RegisterMerchantRequest(
+            merchant=merchant, request_id="demo-merchant-cafe", actor=operator_id
+        ),
         timeout_seconds=_CALL_SECONDS,
     )
 

@@ -14,7 +14,7 @@ from embedded.certificates import tls_files
 from embedded.errors import NotRunning
 from embedded.layout import Layout
 from embedded.ports import LOOPBACK
-from qrpay.barcode.v1 import barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2_grpc, merchant_pb2_grpc
 from qrpay.ledger.v1 import ledger_pb2_grpc
 from qrpay.payment.v1 import dead_letter_pb2_grpc, payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
@@ -34,7 +34,9 @@ class Mesh:
         self.payment = payment_pb2_grpc.PaymentServiceStub(payment)
         self.desk = dead_letter_pb2_grpc.DeadLetterServiceStub(payment)
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(await self._open("ledger"))
-        self.barcode = barcode_pb2_grpc.BarcodeServiceStub(await self._open("barcode"))
+        barcode = await self._open("barcode")
+        self.barcode = barcode_pb2_grpc.BarcodeServiceStub(barcode)
+        self.merchants = merchant_pb2_grpc.MerchantServiceStub(barcode)
         return self
 
     async def __aexit__(

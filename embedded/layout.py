@@ -23,6 +23,7 @@ class Layout:
         self.postgres = self.root / "postgres"
         self.nats = self.root / "nats"
         self.valkey = self.root / "valkey"
+        self.logos = self.root / "logos"
 
     def create(self) -> None:
         """Make the directories that are missing, for this user alone. Raises StackError."""

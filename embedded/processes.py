@@ -89,6 +89,7 @@ def _settings(
             **database("barcode"),
             **secret("VALKEY_URL", "barcode.valkey-url", servers.valkey_url),
             **secret("CODE_HMAC_KEY", "code-hmac.key", code_key),
+            "LOGO_FOLDER": str(layout.logos),
         },
         "ledger": {
             **listen("ledger"),

@@ -16,11 +16,11 @@ from gateway.settings import GatewaySettings
 
 _CORS_REQUEST_HEADERS = [
     *("authorization", "content-type", "idempotency-key", "prefer"),
-    *("last-event-id", "if-none-match", "traceparent", "x-request-id"),
+    *("last-event-id", "if-match", "if-none-match", "traceparent", "x-request-id"),
 ]
 _CORS_ANSWER_HEADERS = [
     *("location", "idempotent-replayed", "preference-applied", "retry-after", "etag"),
-    "x-request-id",
+    *("content-location", "x-request-id"),
 ]
 
 
@@ -47,7 +47,7 @@ def build_app(
         app = CORSMiddleware(
             app,
             allow_origins=settings.cors_allow_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=sorted({operation.method for operation in operations}),
             allow_headers=_CORS_REQUEST_HEADERS,
             expose_headers=_CORS_ANSWER_HEADERS,
         )

@@ -119,6 +119,8 @@ def _parameters(parameters: Iterable[Json]) -> str:
 
 
 def _request(body: Json, document: Json) -> str:
+    if "application/json" not in body["content"]:
+        return f"<p>{escape(body['description'])} One of {escape(', '.join(body['content']))}.</p>"
     schema = body["content"]["application/json"]["schema"]
     shapes = [_resolved(choice, document) for choice in schema.get("oneOf", [schema])]
     tables = []
@@ -174,10 +176,20 @@ def _curl(method: str, path: str, operation: Json, document: Json) -> str:
     lines[0] += f" $QRPAY{shown}"
     if operation.get("security"):
         lines.append('-H "Authorization: Bearer $TOKEN"')
-    if any(item["name"] == "Idempotency-Key" for item in operation.get("parameters", ())):
-        lines += ['-H "Idempotency-Key: $(uuidgen)"', "-H 'Prefer: wait=10'"]
+    headers = {item["name"] for item in operation.get("parameters", ()) if item["in"] == "header"}
+    if "Idempotency-Key" in headers:
+        lines.append('-H "Idempotency-Key: $(uuidgen)"')
+    if "Prefer" in headers:
+        lines.append("-H 'Prefer: wait=10'")
+    if "If-Match" in headers:
+        lines.append("-H 'If-Match: \"3\"'")
+    if method not in {"GET", "POST"}:
+        lines.append(f"-X {method}")
     body = operation.get("requestBody")
-    if body and body["required"]:
+    if body and "application/json" not in body["content"]:
+        media_type = next(iter(body["content"]))
+        lines.append(f"-H 'Content-Type: {media_type}' --data-binary @file")
+    elif body and body["required"]:
         schema = body["content"]["application/json"]["schema"]
         shape = _resolved(schema.get("oneOf", [schema])[0], document)
         lines.append("--json '" + json.dumps(_example(shape, document)) + "'")

@@ -12,20 +12,21 @@ from starlette.types import Receive, Scope, Send
 from chassis import channel
 from gateway.auth import Authenticator, Caller
 from gateway.idempotency import parse_idempotency_key
-from gateway.operation import CONNECTION, Call, Operation, Reply
+from gateway.operation import CONNECTION, Call, Operation, Reply, Stream, Upload
+from gateway.preconditions import parse_if_match
 from gateway.problems import Problem
 from gateway.queries import parse_query
 from gateway.rate_limit import RateLimiter
 
-_JSON = re.compile(
-    rb'application/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?;?',
-    re.IGNORECASE,
-)
+_UTF8 = rb'[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?;?'
+_JSON = re.compile(rb"application/json" + _UTF8, re.IGNORECASE)
+_PATCH = re.compile(rb"application/(?:merge-patch\+)?json" + _UTF8, re.IGNORECASE)
 # Given twice, these could mean one thing to us and another to a proxy before us.
 _GIVEN_ONCE: dict[bytes, str] = {
     b"authorization": "unauthenticated",
     b"idempotency-key": "idempotency-key-invalid",
     b"content-type": "unsupported-media-type",
+    b"if-match": "precondition-failed",
 }
 
 
@@ -97,6 +98,7 @@ class Endpoint:
         body_bytes_max: int,
         body_seconds: float,
         answer_seconds: float,
+        uploads_max: int,
     ) -> None:
         self.operation = operation
         self._authenticator = authenticator
@@ -105,6 +107,7 @@ class Endpoint:
         self._body_bytes_max = body_bytes_max
         self._body_seconds = body_seconds
         self._answer_seconds = answer_seconds
+        self._uploads = asyncio.Semaphore(uploads_max)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -120,14 +123,19 @@ class Endpoint:
             call.caller = await self._admitted(call)
         elif operation.limited:
             _refuse_if_early(self._addresses.admit(call.address))
-        if operation.moves_money:
+        if operation.needs_key:
             call.idempotency_key = parse_idempotency_key(call.headers.get(b"idempotency-key"))
+        if operation.edits:
+            call.version = parse_if_match(call.headers.get(b"if-match"))
         call.query = parse_query(operation.query, scope["query_string"])
-        if operation.bodies:
-            call.body = await self._body(call, receive)
-        # What is asked of other services for this request must be answered by then.
-        channel.deadline.set(asyncio.get_running_loop().time() + self._answer_seconds)
-        reply = await operation.handler(call)
+        if operation.upload is None:
+            reply = await self._answer(call, receive)
+        elif self._uploads.locked():
+            # Each takes memory until it is answered: what is too many now is not in a moment.
+            raise Problem("temporarily-unavailable")
+        else:
+            async with self._uploads:
+                reply = await self._answer(call, receive)
         scope["qrpay.waited_seconds"] = call.waited_seconds
         if isinstance(reply, Reply):
             await send(
@@ -136,6 +144,16 @@ class Endpoint:
             await send({"type": "http.response.body", "body": reply.body})
         else:
             await reply.write(receive, send)
+
+    async def _answer(self, call: Call, receive: Receive) -> Reply | Stream:
+        operation = self.operation
+        if operation.bodies:
+            call.body = await self._body(call, receive)
+        elif operation.upload is not None:
+            call.body = await _uploaded(operation.upload, call, receive)
+        # What is asked of other services for this request must be answered by then.
+        channel.deadline.set(asyncio.get_running_loop().time() + self._answer_seconds)
+        return await operation.handler(call)
 
     async def _admitted(self, call: Call) -> Caller:
         header = call.headers.get(b"authorization")
@@ -157,8 +175,9 @@ class Endpoint:
             if not raw:
                 return decoder.body_type()
             raise Problem("unsupported-media-type")
+        form = _PATCH if self.operation.edits else _JSON
         # The plain form first: it is what nearly everybody sends.
-        if content_type != b"application/json" and not _JSON.fullmatch(content_type or b""):
+        if content_type != b"application/json" and not form.fullmatch(content_type or b""):
             raise Problem("unsupported-media-type")
         raw = await self._read(call, receive)
         if not raw and self.operation.body_optional:
@@ -169,6 +188,17 @@ class Endpoint:
         return await read_body(
             call, receive, bytes_max=self._body_bytes_max, seconds=self._body_seconds
         )
+
+
+async def _uploaded(upload: Upload, call: Call, receive: Receive) -> bytes:
+    """The file. What it is, is told by its content; its type is looked at so that nobody sends us
+    what we would refuse anyway."""
+    content_type = call.headers.get(b"content-type", b"").decode("latin-1").lower()
+    if content_type.strip() not in upload.media_types:
+        raise Problem(
+            "unsupported-media-type", detail=f"Send one of {', '.join(upload.media_types)}."
+        )
+    return await read_body(call, receive, bytes_max=upload.bytes_max, seconds=upload.seconds)
 
 
 def _refuse_if_early(seconds: float) -> None:

@@ -25,8 +25,10 @@ from gateway.operation import CONNECTION
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 
-_UNREAD_BYTES_MAX = 1024 * 1024
-"""What a client may still send after its request was answered, before the connection is cut."""
+_UNREAD_BYTES_MAX = 16 * 1024 * 1024
+"""What a client may still send after its request was answered, before the connection is cut. As
+much as a photo: most clients read the answer after they have sent all, and whoever takes a photo
+for a logo shall read that it is too large."""
 
 _BACKLOG = 4096
 """Connections that wait to be accepted. The kernel drops what comes beyond, and clients knock again

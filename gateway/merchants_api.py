@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import UNSET
 
 from chassis.errors import from_item_error
-from chassis.ids import is_id
 from gateway import answers
 from gateway.bodies import AMOUNT_MAX, DecodeQrBody
+from gateway.merchant_answers import record_answer
+from gateway.merchant_records_api import merchant_id_of, sees_all
 from gateway.operation import Call, Headers, Reply
+from gateway.preconditions import entity_tags, version_tag
 from gateway.problems import Problem, invalid_request
 from gateway.queries import MerchantQrQuery, PosterQuery
 from gateway.replies import json_reply
 from gateway.upstream import Upstream
-from qrpay.barcode.v1 import barcode_pb2
+from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
 
 STATIC_QR_SECONDS = 7 * 24 * 3600
@@ -34,7 +34,6 @@ _MEDIA_TYPES = {
     "png": b"image/png",
 }
 _POSTER_SIZES = {"a4": barcode_pb2.POSTER_SIZE_A4, "a6": barcode_pb2.POSTER_SIZE_A6}
-_ENTITY_TAG = re.compile(rb'(?:W/)?"([^"]*)"')
 # An image that is opened on its own must not be able to do anything.
 _INERT = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox")
 
@@ -47,17 +46,21 @@ class MerchantsApi:
 
     async def read(self, call: Call) -> Reply:
         """GET /merchants/{merchant_id}."""
+        merchant_id = merchant_id_of(call)
         response = await self._upstream.call(
-            self._upstream.barcode.GetMerchant,
-            barcode_pb2.GetMerchantRequest(merchant_id=_merchant_id(call)),
+            self._upstream.merchants.GetMerchant,
+            merchant_pb2.GetMerchantRequest(merchant_id=merchant_id),
         )
-        return json_reply(_merchant_answer(response.merchant))
+        if not sees_all(call, merchant_id):
+            return json_reply(_merchant_answer(response.merchant))
+        tag = version_tag(response.merchant.version)
+        return json_reply(record_answer(response.merchant), headers=[(b"etag", tag)])
 
     async def qr(self, call: Call) -> Reply:
         """GET /merchants/{merchant_id}/qr."""
         query: MerchantQrQuery = call.query
         request = barcode_pb2.RenderMerchantQrRequest(
-            merchant_id=_merchant_id(call),
+            merchant_id=merchant_id_of(call),
             format=_FORMATS[query.image_format],
             reference=query.ref or "",
         )
@@ -78,7 +81,7 @@ class MerchantsApi:
     async def poster(self, call: Call) -> Reply:
         """GET /merchants/{merchant_id}/poster."""
         query: PosterQuery = call.query
-        merchant_id = _merchant_id(call)
+        merchant_id = merchant_id_of(call)
         rendered = await self._upstream.call(
             self._upstream.barcode.RenderPoster,
             barcode_pb2.RenderPosterRequest(
@@ -113,14 +116,7 @@ class MerchantsApi:
         )
 
 
-def _merchant_id(call: Call) -> str:
-    merchant_id = call.path["merchant_id"]
-    if not is_id(merchant_id, "mer"):
-        raise Problem("merchant-not-found")
-    return merchant_id
-
-
-def _merchant_answer(merchant: barcode_pb2.Merchant) -> answers.Merchant:
+def _merchant_answer(merchant: merchant_pb2.Merchant) -> answers.Merchant:
     return answers.Merchant(
         id=merchant.id,
         name=merchant.name,
@@ -140,17 +136,9 @@ def _drawing_reply(
     """The drawing with ``headers`` of its own, or 304 if the client has it."""
     entity_tag = rendered.etag.encode("ascii")
     common: Headers = [(b"etag", b'"%s"' % entity_tag), (b"cache-control", cache)]
-    if _matches(call.headers.get(b"if-none-match"), entity_tag):
+    known = entity_tags(call.headers.get(b"if-none-match"))
+    if entity_tag in known or known == [b"*"]:
         return Reply(304, b"", common)
     content = rendered.content
     length = (b"content-length", b"%d" % len(content))
     return Reply(200, content, [*common, *headers, length])
-
-
-def _matches(if_none_match: bytes | None, entity_tag: bytes) -> bool:
-    """Weak comparison, as If-None-Match asks for (RFC 9110, section 13.1.2)."""
-    if if_none_match is None:
-        return False
-    if if_none_match.strip() == b"*":
-        return True
-    return entity_tag in _ENTITY_TAG.findall(if_none_match)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.operation import Operation, Success
+from gateway.operation import Operation, Success, Upload
 from gateway.problems import PROBLEM_TYPES, TYPE_PREFIX, ProblemDetails
 from gateway.queries import NoQuery
 
@@ -27,24 +27,35 @@ People pay a shop by scanning its QR code or by showing a barcode that the shop 
 money to each other and withdraw it to a bank.
 
 Money is a whole number in the currency's minor unit. Ids are opaque and sortable. Times are RFC \
-3339 in UTC. Errors are RFC 9457 problems. Everything that moves money takes an `Idempotency-Key`: \
-send the same request with the same key again, as often as you need, and it happens once. Every \
+3339 in UTC. Errors are RFC 9457 problems. Everything that moves money or creates \
+something takes an `Idempotency-Key`: send the same request with the same key again, as often as \
+you need, and it happens once. Every \
 answer carries `X-Request-Id`; send your own if you have one, and a `traceparent` if you trace."""
 
-_MOVE_HEADERS = (
-    (
-        "Idempotency-Key",
-        True,
-        "Your name for this attempt: 1 to 255 printable ASCII characters, plain or quoted.",
-        {"type": "string", "minLength": 1, "maxLength": 257},
-    ),
-    (
-        "Prefer",
-        False,
-        "`wait=<seconds>`, at most 30: answer when the payment is done or this time is over.",
-        {"type": "string", "examples": ["wait=10"]},
-    ),
-)
+_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Your name for this attempt: 1 to 255 printable ASCII characters, plain or "
+    "quoted.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+}
+_PREFER: Json = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`wait=<seconds>`, at most 30: answer when the payment is done or this time is "
+    "over.",
+    "schema": {"type": "string", "examples": ["wait=10"]},
+}
+_IF_MATCH: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag of what you have read: if somebody else has changed it meanwhile, "
+    "nothing is changed. `*` overwrites whatever is there.",
+    "schema": {"type": "string", "examples": ['"3"']},
+}
 
 
 def openapi_document(operations: Sequence[Operation], *, version: str) -> Json:
@@ -106,6 +117,8 @@ def _operation(operation: Operation) -> Json:
         described["parameters"] = parameters
     if operation.bodies:
         described["requestBody"] = _request_body(operation)
+    if operation.upload is not None:
+        described["requestBody"] = _file_body(operation.upload)
     if operation.roles is None:
         described["security"] = []
     else:
@@ -121,17 +134,12 @@ def _parameters(operation: Operation) -> list[Json]:
     ]
     if operation.query is not NoQuery:
         parameters += _query_parameters(operation.query)
+    if operation.needs_key:
+        parameters.append(_KEY)
     if operation.moves_money:
-        parameters += [
-            {
-                "name": name,
-                "in": "header",
-                "required": needed,
-                "description": text,
-                "schema": schema,
-            }
-            for name, needed, text, schema in _MOVE_HEADERS
-        ]
+        parameters.append(_PREFER)
+    if operation.edits:
+        parameters.append(_IF_MATCH)
     parameters += [
         {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
         for name, text in operation.request_headers.items()
@@ -171,9 +179,21 @@ def _request_body(operation: Operation) -> Json:
     types = dict.fromkeys(decoder.body_type for decoder in operation.bodies.values())
     references = [{"$ref": _REFERENCE.format(name=body_type.__name__)} for body_type in types]
     schema = references[0] if len(references) == 1 else {"oneOf": references}
+    media_types = ["application/merge-patch+json"] if operation.edits else []
+    media_types.append("application/json")
     return {
         "required": not operation.body_optional,
-        "content": {"application/json": {"schema": schema}},
+        "content": {media_type: {"schema": schema} for media_type in media_types},
+    }
+
+
+def _file_body(upload: Upload) -> Json:
+    # The file as it is, in no encoding: OpenAPI 3.1 says that with an empty schema.
+    description = f"A file of at most {upload.bytes_max} bytes."
+    return {
+        "required": True,
+        "description": description,
+        "content": {media_type: {"schema": {}} for media_type in upload.media_types},
     }
 
 

@@ -66,6 +66,8 @@ class Call:
     query: Any = None
     body: Any = None
     idempotency_key: str = ""
+    version: int = 0
+    """From If-Match; 0: whatever is there (``*``)."""
     waited_seconds: float = 0.0
     """How long the client itself asked us to wait."""
 
@@ -92,10 +94,20 @@ class Success:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A body that is a file."""
+
+    media_types: tuple[str, ...]
+    bytes_max: int
+    seconds: float
+    """How long a client may take to send it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operation:
     """One method on one path."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT", "PATCH"]
     path: str
     tag: str
     summary: str
@@ -108,6 +120,12 @@ class Operation:
     body_optional: bool = False
     moves_money: bool = False
     """Needs an Idempotency-Key and understands Prefer: wait."""
+    creates: bool = False
+    """Needs an Idempotency-Key: a repeat finds what the first request made."""
+    edits: bool = False
+    """Needs If-Match with the version that was read, and takes a merge patch (RFC 7396)."""
+    upload: Upload | None = None
+    """Takes a file instead of JSON."""
     streams: bool = False
     """Answers for as long as the client listens."""
     successes: tuple[Success, ...]
@@ -124,6 +142,11 @@ class Operation:
         assert self.roles is not None or not self.bodies, "a body is read from known callers only"
 
     @property
+    def needs_key(self) -> bool:
+        """Whether an Idempotency-Key must be there."""
+        return self.moves_money or self.creates
+
+    @property
     def name(self) -> str:
         """For logs and as operationId: ``get_payments_payment_id``."""
         words = self.path.replace("{", "").replace("}", "").replace("-", "_").split("/")
@@ -138,12 +161,18 @@ class Operation:
                 codes.add("forbidden")
         if self.limited:
             codes.add("rate-limited")
+        if self.upload is not None:
+            codes |= {"body-too-large", "unsupported-media-type", "invalid-request"}
+        if self.edits:
+            codes |= {"precondition-required", "precondition-failed"}
         if self.bodies:
             codes |= {"malformed-json", "invalid-request", "body-too-large"}
             codes.add("unsupported-media-type")
         if self.query is not NoQuery:
             codes.add("invalid-request")
-        if self.moves_money:
+        if self.needs_key:
             codes |= {"idempotency-key-missing", "idempotency-key-invalid"}
-            codes |= {"idempotency-key-reused", "idempotency-key-in-flight"}
+            codes.add("idempotency-key-reused")
+        if self.moves_money:
+            codes.add("idempotency-key-in-flight")
         return sorted(codes, key=lambda code: (PROBLEM_TYPES[code].status, code))

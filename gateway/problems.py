@@ -45,7 +45,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "idempotency-key-missing": ProblemType(
         400,
         "The Idempotency-Key header is missing",
-        "Everything that moves money needs an Idempotency-Key header, so that it can be repeated.",
+        "What moves money or creates something needs an Idempotency-Key header, so that it can be "
+        "repeated.",
     ),
     "idempotency-key-invalid": ProblemType(
         400,
@@ -64,6 +65,15 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         404, "There is no such recipient", "Nobody has this handle, user id or wallet id."
     ),
     "merchant-not-found": ProblemType(404, "There is no such merchant", "No merchant has this id."),
+    "store-not-found": ProblemType(
+        404, "There is no such store", "The merchant has no store with this id."
+    ),
+    "terminal-not-found": ProblemType(
+        404, "There is no such terminal", "The merchant has no terminal with this id."
+    ),
+    "logo-not-found": ProblemType(
+        404, "There is no such logo", "The merchant has no logo, or never had this one."
+    ),
     "bank-account-not-found": ProblemType(
         404, "There is no such bank account", "No bank account of yours has this id."
     ),
@@ -80,11 +90,21 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "Repeat the request in a moment; it will be answered with the same payment.",
         retryable=True,
     ),
+    "merchant-exists": ProblemType(
+        409,
+        "The merchant is registered already",
+        "This id is registered with other content. Read it, and change it if you like.",
+    ),
     "barcode-expired": ProblemType(
         410, "The barcode has expired", "A barcode lives for a short time. Ask for a new one."
     ),
+    "precondition-failed": ProblemType(
+        412,
+        "This is not the version that is there",
+        "Somebody else has changed it meanwhile. Read it again, then decide.",
+    ),
     "body-too-large": ProblemType(
-        413, "The body is too large", "A request body has at most 65536 bytes."
+        413, "The body is too large", "A request body has at most 65536 bytes, a logo 2097152."
     ),
     "unsupported-media-type": ProblemType(
         415, "This media type is not supported", "Send application/json in UTF-8."
@@ -106,6 +126,22 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         422, "The amount is out of range", "The amount is larger than one payment may be."
     ),
     "wallet-closed": ProblemType(422, "The wallet is closed", "One of the two wallets is closed."),
+    "merchant-closed": ProblemType(
+        422, "The merchant is closed", "It cannot be paid or changed any more."
+    ),
+    "store-closed": ProblemType(422, "The store is closed", "It cannot be changed any more."),
+    "terminal-closed": ProblemType(422, "The terminal is closed", "It cannot be changed any more."),
+    "place-limit-reached": ProblemType(
+        422,
+        "There are too many already",
+        "The merchant has as many stores or terminals as it may have, closed ones included.",
+    ),
+    "logo-invalid": ProblemType(
+        422,
+        "This cannot be a logo",
+        "Send one whole, still PNG, JPEG or WebP picture with 16 to 8192 pixels a side and at most "
+        "16777216 in all, and nothing else in the file.",
+    ),
     "qr-invalid": ProblemType(
         422, "This is not a payment code", "The text is not a sound EMVCo QR code."
     ),
@@ -120,6 +156,11 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     ),
     "barcode-unknown": ProblemType(
         422, "The barcode is unknown", "Nobody shows this barcode now. Ask for a new one."
+    ),
+    "precondition-required": ProblemType(
+        428,
+        "The If-Match header is missing",
+        "Send the ETag of what you have read, so that nobody's change is overwritten unseen.",
     ),
     "rate-limited": ProblemType(
         429, "Too many requests", "Wait as long as Retry-After says.", retryable=True
@@ -147,6 +188,16 @@ _REASONS: dict[str, str] = {
     "RECIPIENT_NOT_FOUND": "recipient-not-found",
     "MERCHANT_NOT_FOUND": "merchant-not-found",
     "BANK_ACCOUNT_NOT_FOUND": "bank-account-not-found",
+    "MERCHANT_EXISTS": "merchant-exists",
+    "MERCHANT_CLOSED": "merchant-closed",
+    "STORE_NOT_FOUND": "store-not-found",
+    "STORE_CLOSED": "store-closed",
+    "TERMINAL_NOT_FOUND": "terminal-not-found",
+    "TERMINAL_CLOSED": "terminal-closed",
+    "PLACE_LIMIT_REACHED": "place-limit-reached",
+    "VERSION_MISMATCH": "precondition-failed",
+    "LOGO_INVALID": "logo-invalid",
+    "LOGO_NOT_FOUND": "logo-not-found",
     "REQUEST_ID_REUSED": "idempotency-key-reused",
     "REQUEST_ID_IN_FLIGHT": "idempotency-key-in-flight",
     "SAME_WALLET": "same-wallet",
@@ -186,12 +237,20 @@ _FIELDS: dict[str, str] = {
     "page_size": "limit",
     "start_time": "from",
     "end_time": "to",
+    "category_code": "mcc",
+    "country_code": "country",
+    "store_id": "store",
+    "width": "w",
+    "merchant.local.language_code": "local.language",
+    "merchant.local.name": "local.name",
+    "merchant.local.city": "local.city",
     "after_number": "after",
     **{
         name: name
         for name in (
             *("to", "qr", "barcode", "bank_account", "amount", "currency", "note", "order_ref"),
             *("holder", "iban", "status", "kind", "format", "size"),
+            *("id", "name", "city"),
         )
     },
 }
@@ -297,9 +356,13 @@ def _outer_fields(violations: Iterable[FieldViolation]) -> list[tuple[str, str]]
     """The violations under the names that the client used: ``items[0].money.amount_minor`` is
     ``amount``. Messages are kept: they state a rule."""
     return [
-        (_FIELDS.get(field.rsplit(".", 1)[-1].split("[")[0], "request"), message)
+        (_FIELDS.get(field) or _FIELDS.get(_last_part(field), "request"), message)
         for field, message in violations
     ]
+
+
+def _last_part(field: str) -> str:
+    return field.rsplit(".", 1)[-1].split("[")[0]
 
 
 def _retry_after_seconds(error: ServiceError) -> float:

@@ -35,6 +35,18 @@ Instant = Annotated[
 ]
 
 
+Cursor = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=512,
+        pattern=PRINTABLE_ASCII,
+        description="next_cursor of the page before.",
+        extra={"rule": "must be the next_cursor of a page"},
+    ),
+]
+
+
 class Query(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Query parameters. Each is given at most once; those not named here are refused."""
 
@@ -61,19 +73,7 @@ class PaymentsQuery(Query, frozen=True, kw_only=True):
     """Of a list of payments."""
 
     limit: Limit = 50
-    cursor: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=512,
-                pattern=PRINTABLE_ASCII,
-                description="next_cursor of the page before.",
-                extra={"rule": "must be the next_cursor of a page"},
-            ),
-        ]
-        | None
-    ) = None
+    cursor: Cursor | None = None
     status: (
         Annotated[
             Literal["PENDING", "COMPLETED", "FAILED"],
@@ -96,6 +96,45 @@ class PaymentsQuery(Query, frozen=True, kw_only=True):
     ) = None
     start: Instant | None = field(default=None, name="from")
     end: Instant | None = field(default=None, name="to")
+
+
+class PageQuery(Query, frozen=True, kw_only=True):
+    """Of a list."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class TerminalsQuery(PageQuery, frozen=True, kw_only=True):
+    """Of a merchant's terminals."""
+
+    store: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=64,
+                pattern=PRINTABLE_ASCII,
+                description="Only those of this store.",
+                extra={"rule": "must be the id of a store"},
+            ),
+        ]
+        | None
+    ) = None
+
+
+class LogoQuery(Query, frozen=True, kw_only=True):
+    """Of a logo."""
+
+    w: Annotated[
+        int,
+        Meta(
+            ge=64,
+            le=1024,
+            description="Width in pixels.",
+            extra={"rule": "must be from 64 to 1024"},
+        ),
+    ] = 256
 
 
 class EntriesQuery(Query, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from gateway import answers, bodies, queries
 from gateway.auth import ROLES, Role
@@ -14,9 +13,14 @@ from gateway.bodies import BodyDecoder
 from gateway.docs_api import DocsApi
 from gateway.events_api import EventsApi
 from gateway.health_api import HealthApi
+from gateway.logos_api import LogosApi
+from gateway.merchant_records_api import MerchantRecordsApi
+from gateway.merchant_routes import merchant_operations
 from gateway.merchants_api import MerchantsApi
 from gateway.operation import Operation, Success
 from gateway.payments_api import PaymentsApi
+from gateway.route_parts import json_answer as _json
+from gateway.route_parts import same_for as _same_for
 from gateway.wallets_api import WalletsApi
 
 _USERS: tuple[Role, ...] = ("customer", "merchant")
@@ -47,6 +51,8 @@ class Handlers:
     wallets: WalletsApi
     barcodes: BarcodesApi
     merchants: MerchantsApi
+    records: MerchantRecordsApi
+    logos: LogosApi
     bank_accounts: BankAccountsApi
     events: EventsApi
     health: HealthApi
@@ -60,6 +66,7 @@ def operations(handlers: Handlers) -> list[Operation]:
         *_payments(handlers),
         *_wallets(handlers.wallets, handlers.bank_accounts),
         *_codes(handlers.barcodes, handlers.merchants),
+        *merchant_operations(handlers.records, handlers.logos),
         *_health(handlers.health),
         *_docs(handlers.docs),
     ]
@@ -101,7 +108,8 @@ def _money_moves(payments: PaymentsApi) -> Iterable[Operation]:
         problems=(
             *_SUBMIT_PROBLEMS,
             *("qr-invalid", "qr-not-ours", "amount-required", "amount-mismatch"),
-            *("merchant-not-found", "barcode-unknown", "barcode-used", "barcode-expired"),
+            *("merchant-not-found", "merchant-closed"),
+            *("barcode-unknown", "barcode-used", "barcode-expired"),
         ),
     )
     yield Operation(
@@ -222,23 +230,13 @@ def _codes(barcodes: BarcodesApi, merchants: MerchantsApi) -> Iterable[Operation
         path="/merchants/{merchant_id}",
         tag="Codes and merchants",
         summary="Read a merchant",
+        description="The merchant itself and operators get a MerchantRecord, and its version as "
+        "ETag.",
         handler=merchants.read,
         successes=(_json("The merchant.", answers.Merchant),),
         problems=("merchant-not-found",),
     )
     yield from _drawings(merchants)
-    yield Operation(
-        method="POST",
-        path="/qr/decode",
-        tag="Codes and merchants",
-        summary="What a scanned QR code says",
-        description="Show this before the customer confirms. Name and city come from our records, "
-        "not from the code.",
-        handler=merchants.decode,
-        bodies=_same_for(ROLES, bodies.DecodeQrBody),
-        successes=(_json("Whom it pays, and what it asks for.", answers.DecodedQr),),
-        problems=("qr-invalid", "qr-not-ours", "merchant-not-found"),
-    )
 
 
 def _drawings(merchants: MerchantsApi) -> Iterable[Operation]:
@@ -261,8 +259,8 @@ def _drawings(merchants: MerchantsApi) -> Iterable[Operation]:
             Success(status=304, description="The code that you have is still the one."),
         ),
         problems=(
-            *("merchant-not-found", "currency-mismatch", "amount-out-of-range"),
-            "temporarily-unavailable",
+            *("merchant-not-found", "merchant-closed", "currency-mismatch"),
+            *("amount-out-of-range", "temporarily-unavailable"),
         ),
         request_headers={"If-None-Match": "The ETag of the code that you have."},
     )
@@ -285,8 +283,20 @@ def _drawings(merchants: MerchantsApi) -> Iterable[Operation]:
             ),
             Success(status=304, description="The poster that you have is still the one."),
         ),
-        problems=("merchant-not-found", "temporarily-unavailable"),
+        problems=("merchant-not-found", "merchant-closed", "temporarily-unavailable"),
         request_headers={"If-None-Match": "The ETag of the poster that you have."},
+    )
+    yield Operation(
+        method="POST",
+        path="/qr/decode",
+        tag="Codes and merchants",
+        summary="What a scanned QR code says",
+        description="Show this before the customer confirms. Name and city come from our records, "
+        "not from the code.",
+        handler=merchants.decode,
+        bodies=_same_for(ROLES, bodies.DecodeQrBody),
+        successes=(_json("Whom it pays, and what it asks for.", answers.DecodedQr),),
+        problems=("qr-invalid", "qr-not-ours", "merchant-not-found", "merchant-closed"),
     )
 
 
@@ -359,14 +369,3 @@ def _moved() -> tuple[Success, ...]:
             headers=headers,
         ),
     )
-
-
-def _json(description: str, shape: type[answers.Answer], *, status: int = 200) -> Success:
-    return Success(status=status, description=description, shape=shape)
-
-
-def _same_for(
-    roles: tuple[Role, ...], body_type: type[bodies.Body]
-) -> dict[Role, BodyDecoder[Any]]:
-    decoder = BodyDecoder(body_type)
-    return dict.fromkeys(roles, decoder)

@@ -27,6 +27,8 @@ from gateway.health_api import HealthApi, Readiness
 from gateway.http_server import HttpServer, listen
 from gateway.intake import Intake
 from gateway.keys import FileKeySource, KeySet, KeySetError, KeySource, UrlKeySource
+from gateway.logos_api import LogosApi
+from gateway.merchant_records_api import MerchantRecordsApi
 from gateway.merchants_api import MerchantsApi
 from gateway.operation import Operation
 from gateway.payment_events import PaymentEvents
@@ -154,6 +156,8 @@ class _Gateway:
                 wallets=WalletsApi(upstream=upstream),
                 barcodes=BarcodesApi(upstream=upstream),
                 merchants=MerchantsApi(upstream=upstream),
+                records=MerchantRecordsApi(upstream=upstream),
+                logos=LogosApi(upstream=upstream),
                 bank_accounts=BankAccountsApi(upstream=upstream),
                 events=EventsApi(
                     upstream=upstream,
@@ -201,6 +205,7 @@ class _Gateway:
                 body_bytes_max=settings.body_bytes_max,
                 body_seconds=settings.body_seconds,
                 answer_seconds=settings.upstream_seconds,
+                uploads_max=settings.uploads_max,
             )
 
         return endpoint

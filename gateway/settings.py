@@ -71,7 +71,10 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
     overload: an answer now, to be asked again, is better than one that comes when nobody waits."""
 
     body_bytes_max: PositiveInt = 65_536
-    """The largest request body."""
+    """The largest request body, logos aside."""
+    uploads_max: PositiveInt = 8
+    """Logos that are taken in at a time, 2 MiB of memory each, twice while they are passed on; one
+    more is refused as overload."""
     body_seconds: PositiveSeconds = 10.0
     """How long a client may take to send a request's head, and then its body."""
     head_bytes_max: PositiveInt = 32_768

@@ -15,7 +15,7 @@ from chassis import channel
 from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.logs import get_logger
 from gateway.settings import GatewaySettings
-from qrpay.barcode.v1 import barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2_grpc, merchant_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
@@ -41,6 +41,7 @@ class Upstream:
     payment: payment_pb2_grpc.PaymentServiceStub
     wallet: wallet_pb2_grpc.WalletServiceStub
     barcode: barcode_pb2_grpc.BarcodeServiceStub
+    merchants: merchant_pb2_grpc.MerchantServiceStub
     channels: dict[str, grpc.aio.Channel]
     seconds: float
 
@@ -112,6 +113,7 @@ async def open_upstream(settings: GatewaySettings) -> AsyncIterator[Upstream]:
             payment=payment_pb2_grpc.PaymentServiceStub(channels["payment"]),
             wallet=wallet_pb2_grpc.WalletServiceStub(channels["wallet"]),
             barcode=barcode_pb2_grpc.BarcodeServiceStub(channels["barcode"]),
+            merchants=merchant_pb2_grpc.MerchantServiceStub(channels["barcode"]),
             channels=channels,
             seconds=settings.upstream_seconds,
         )

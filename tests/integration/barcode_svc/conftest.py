@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from barcode_svc.barcodes import BarcodeLimits, Barcodes, Redemption
 from barcode_svc.codes import CodeSeal
+from barcode_svc.merchants import Merchants
 from barcode_svc.pool import CodePool
 from barcode_svc.valkey import Valkey, open_valkey
 from chassis.clock import SystemClock
@@ -19,8 +20,7 @@ from chassis.database import Database, open_database
 from chassis.ids import IdMaker
 from chassis.settings import Secret
 from embedded.valkey import ValkeyServer
-from qrpay.barcode.v1 import barcode_pb2
-from tests.integration.barcode_svc.mesh import CAFE, Mesh, running_mesh
+from tests.integration.barcode_svc.mesh import Mesh, register, running_mesh
 
 KEY = Secret("a key for tests, 32 characters or more")
 
@@ -160,6 +160,13 @@ async def database(barcode_database: Any) -> AsyncIterator[Database]:
         yield database
 
 
+@pytest.fixture
+def merchants(database: Database) -> Merchants:
+    """The records of merchants, with a clock that stands still."""
+    clock = FakeClock()
+    return Merchants(database=database, clock=clock, ids=IdMaker(clock=SystemClock()))
+
+
 @pytest.fixture(scope="session")
 async def mesh(
     template_databases: Any, tmp_path_factory: pytest.TempPathFactory
@@ -178,5 +185,4 @@ async def mesh(
 @pytest.fixture
 async def cafe(mesh: Mesh) -> Any:
     """A merchant that is registered."""
-    request = barcode_pb2.RegisterMerchantRequest(merchant=CAFE)
-    return (await mesh.call("operator", "RegisterMerchant", request)).merchant
+    return (await mesh.call("operator", "RegisterMerchant", register())).merchant

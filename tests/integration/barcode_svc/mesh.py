@@ -22,18 +22,19 @@ from embedded.child import Command, ServerProcess, running
 from embedded.health import check_grpc
 from embedded.ports import LOOPBACK, find_free_port
 from embedded.valkey import ValkeyServer, running_valkey
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, merchant_pb2, merchant_pb2_grpc
 
 REPOSITORY = Path(barcode_svc.__file__).parents[1]
 SERVICE = "qrpay.barcode.v1.BarcodeService"
 HMAC_KEY = "hidden-key-of-at-least-32-characters"
-CAFE = barcode_pb2.Merchant(
+CAFE = merchant_pb2.Merchant(
     id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
     name="Cafe Aurora",
     city="Lisbon",
     category_code="5814",
     country_code="PT",
     currency_code="EUR",
+    version=1,
 )
 
 
@@ -48,7 +49,13 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
 
     async def call(self, identity: str, method: str, request: Any) -> Any:
         """Call as an identity. Raises ServiceError."""
-        stub = barcode_pb2_grpc.BarcodeServiceStub(self.channels[identity])
+        channel = self.channels[identity]
+        of_merchants = hasattr(merchant_pb2, f"{method}Request")
+        stub: Any = (
+            merchant_pb2_grpc.MerchantServiceStub(channel)
+            if of_merchants
+            else barcode_pb2_grpc.BarcodeServiceStub(channel)
+        )
         return await call(getattr(stub, method), request, timeout_seconds=5.0)
 
     async def start_again(self) -> None:
@@ -118,11 +125,25 @@ def _command(directory: Path, *, port: int, secrets: list[str]) -> Command:
         environment={
             "LOG_LEVEL": "DEBUG",
             "GRPC_LISTEN": f"{LOOPBACK}:{port}",
+            "LOGO_FOLDER": str(directory / "logos"),
             "TLS_CERT_FILE": str(files.cert_file),
             "TLS_KEY_FILE": str(files.key_file),
             "TLS_CA_FILE": str(files.ca_file),
             **{f"{name}_FILE": str(directory / name) for name in secrets},
         },
+    )
+
+
+def register(**fields: Any) -> merchant_pb2.RegisterMerchantRequest:
+    """A request to register the cafe, with other fields."""
+    merchant = merchant_pb2.Merchant()
+    merchant.CopyFrom(CAFE)
+    merchant.MergeFrom(merchant_pb2.Merchant(**fields))
+    for name, value in fields.items():
+        if not value:
+            merchant.ClearField(name)
+    return merchant_pb2.RegisterMerchantRequest(
+        merchant=merchant, request_id=f"register {fields}", actor="opr_1"
     )
 
 

@@ -1,9 +1,10 @@
-"""Merchants in PostgreSQL: registered once, never changed, found for the codes that name them."""
+"""Merchants in PostgreSQL: registered once, found for the codes that name them."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import IntegrityError
 
-from barcode_svc import emvco, model, operations, store
+from barcode_svc import emvco, model, operations
 from barcode_svc.drawing import Draughtsman, QrFormat
 from barcode_svc.errors import (
     AmountOutOfRange,
@@ -21,7 +22,9 @@ from barcode_svc.errors import (
     QrInvalid,
     QrNotOurs,
 )
+from barcode_svc.merchants import Merchants
 from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
+from barcode_svc.store import merchants as store
 from barcode_svc.tables import METADATA
 from chassis.clock import SystemClock
 from chassis.database import Database, constraint_name
@@ -37,6 +40,9 @@ CAFE = Merchant(
     currency_code="EUR",
 )
 KIOSK = dataclasses.replace(CAFE, id="mer_kiosk", name="Kiosk", currency_code="JPY")
+
+
+_REQUESTS = count()
 
 
 class CountingDatabase:
@@ -57,22 +63,27 @@ def qr_text(merchant: Merchant, **changes: Any) -> str:
     return emvco.write(dataclasses.replace(qr, **changes))
 
 
+async def register(merchants: Merchants, merchant: Merchant) -> Merchant:
+    """Register a merchant, each time by another request."""
+    request_id = f"request {next(_REQUESTS)}"
+    registered, _ = await merchants.register(merchant, request_id=request_id, actor="opr_1")
+    return registered
+
+
 async def rows(database: Database) -> dict[str, Merchant]:
     """The merchants that are stored, by id."""
     return await database.read(lambda c: store.select_merchants(c, [CAFE.id, KIOSK.id]))
 
 
-async def test_a_merchant_is_registered_and_read(database: Database) -> None:
+async def test_a_merchant_is_registered_and_read(database: Database, merchants: Merchants) -> None:
     """Goal: what was registered is what is read."""
-    assert await operations.register_merchant(database, CAFE, now=NOW) == CAFE
-    assert await operations.get_merchant(database, CAFE.id) == CAFE
+    assert await register(merchants, CAFE) == CAFE
+    assert await merchants.get(CAFE.id) == CAFE
 
 
-async def test_registering_again_changes_nothing(database: Database) -> None:
+async def test_registering_again_changes_nothing(database: Database, merchants: Merchants) -> None:
     """Goal: the same content is the same merchant, also from many at once."""
-    answers = await asyncio.gather(
-        *(operations.register_merchant(database, CAFE, now=NOW) for _ in range(16))
-    )
+    answers = await asyncio.gather(*(register(merchants, CAFE) for _ in range(16)))
     assert answers == [CAFE] * 16
     assert await rows(database) == {CAFE.id: CAFE}
 
@@ -87,42 +98,46 @@ async def test_registering_again_changes_nothing(database: Database) -> None:
         {"currency_code": "USD"},
     ],
 )
-async def test_other_content_is_refused(database: Database, change: dict[str, str]) -> None:
+async def test_other_content_is_refused(
+    database: Database, merchants: Merchants, change: dict[str, Any]
+) -> None:
     """Goal: a merchant never changes under an id that stickers carry, in any of its fields."""
-    await operations.register_merchant(database, CAFE, now=NOW)
+    await register(merchants, CAFE)
     with pytest.raises(MerchantExists):
-        await operations.register_merchant(database, dataclasses.replace(CAFE, **change), now=NOW)
-    assert await operations.get_merchant(database, CAFE.id) == CAFE
+        await register(merchants, dataclasses.replace(CAFE, **change))
+    assert await merchants.get(CAFE.id) == CAFE
 
 
-async def test_of_different_contents_at_once_one_wins(database: Database) -> None:
+async def test_of_different_contents_at_once_one_wins(
+    database: Database, merchants: Merchants
+) -> None:
     """Goal: sixteen registrations of one id that differ: one is stored, the others are told."""
-    merchants = [dataclasses.replace(CAFE, name=f"Cafe {number}") for number in range(16)]
+    cafes = [dataclasses.replace(CAFE, name=f"Cafe {number}") for number in range(16)]
     answers = await asyncio.gather(
-        *(operations.register_merchant(database, merchant, now=NOW) for merchant in merchants),
+        *(register(merchants, merchant) for merchant in cafes),
         return_exceptions=True,
     )
     winners = [answer for answer in answers if isinstance(answer, Merchant)]
     assert sum(isinstance(answer, MerchantExists) for answer in answers) == 15
-    assert [await operations.get_merchant(database, CAFE.id)] == winners
+    assert [await merchants.get(CAFE.id)] == winners
 
 
-async def test_a_bad_merchant_is_not_stored(database: Database) -> None:
+async def test_a_bad_merchant_is_not_stored(database: Database, merchants: Merchants) -> None:
     """Goal: the rules are checked before the database is asked."""
     with pytest.raises(InvalidArgument):
-        await operations.register_merchant(
-            database, dataclasses.replace(CAFE, name="x" * 26), now=NOW
-        )
+        await register(merchants, dataclasses.replace(CAFE, name="x" * 26))
     assert await rows(database) == {}
 
 
 @pytest.mark.parametrize(
     "merchant_id", ["mer_nobody", "", "usr_alice", "mer_\x00", "é", "x" * 9999]
 )
-async def test_an_unknown_merchant_is_not_found(database: Database, merchant_id: str) -> None:
+async def test_an_unknown_merchant_is_not_found(
+    database: Database, merchants: Merchants, merchant_id: str
+) -> None:
     """Goal: any text may be asked for, also one that PostgreSQL could not store."""
     with pytest.raises(MerchantNotFound):
-        await operations.get_merchant(database, merchant_id)
+        await merchants.get(merchant_id)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +149,10 @@ async def test_an_unknown_merchant_is_not_found(database: Database, merchant_id:
     ],
 )
 async def test_a_code_is_rendered(
-    database: Database, form: QrFormat, media_type: str, beginning: bytes
+    database: Database, merchants: Merchants, form: QrFormat, media_type: str, beginning: bytes
 ) -> None:
     """Goal: each format is what it says, and the same request gives the same bytes."""
-    await operations.register_merchant(database, CAFE, now=NOW)
+    await register(merchants, CAFE)
     draughtsman = Draughtsman()
     drawings = []
     for _ in range(2):
@@ -151,9 +166,9 @@ async def test_a_code_is_rendered(
     assert drawings[0].content.startswith(beginning)
 
 
-async def test_what_is_rendered_is_decoded(database: Database) -> None:
+async def test_what_is_rendered_is_decoded(database: Database, merchants: Merchants) -> None:
     """Goal: a till's code comes back as the request that it was made for."""
-    await operations.register_merchant(database, KIOSK, now=NOW)
+    await register(merchants, KIOSK)
     _, drawing = await operations.render_merchant_qr(
         database,
         Draughtsman(),
@@ -179,10 +194,10 @@ async def test_what_is_rendered_is_decoded(database: Database) -> None:
     ],
 )
 async def test_what_cannot_be_rendered_is_refused(
-    database: Database, changes: dict[str, Any], refusal: type[ServiceError]
+    database: Database, merchants: Merchants, changes: dict[str, Any], refusal: type[ServiceError]
 ) -> None:
     """Goal: each broken rule has its own error."""
-    await operations.register_merchant(database, CAFE, now=NOW)
+    await register(merchants, CAFE)
     request: dict[str, Any] = {
         "merchant_id": CAFE.id,
         "form": QrFormat.SVG,
@@ -193,10 +208,10 @@ async def test_what_cannot_be_rendered_is_refused(
         await operations.render_merchant_qr(database, Draughtsman(), **{**request, **changes})
 
 
-async def test_a_batch_of_codes_is_one_query(database: Database) -> None:
+async def test_a_batch_of_codes_is_one_query(database: Database, merchants: Merchants) -> None:
     """Goal: many codes, few merchants, one query; each is answered for itself, in order."""
     for merchant in (CAFE, KIOSK):
-        await operations.register_merchant(database, merchant, now=NOW)
+        await register(merchants, merchant)
     foreign = "00020102164000123456789012" + "6304"
     foreign += emvco.checksum(foreign)
     counting = CountingDatabase(database)
@@ -250,7 +265,7 @@ async def test_nothing_to_look_up_is_no_query(database: Database) -> None:
     ],
 )
 async def test_the_database_keeps_the_rules_too(
-    database: Database, change: dict[str, str], constraint: str
+    database: Database, change: dict[str, Any], constraint: str
 ) -> None:
     """Goal: should the check before it fail, what no code can carry is still not stored."""
     merchant = dataclasses.replace(CAFE, **change)
@@ -262,15 +277,27 @@ async def test_the_database_keeps_the_rules_too(
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE merchants SET name = 'Other'",
+        "UPDATE merchants SET id = 'mer_other'",
+        "UPDATE merchants SET currency_code = 'USD'",
         "DELETE FROM merchants",
+        "UPDATE places SET merchant_id = 'mer_other'",
+        "UPDATE places SET store_id = 'sto_other'",
+        "DELETE FROM places",
+        "UPDATE logos SET sha256 = ''",
+        "DELETE FROM logos",
+        "UPDATE creations SET subject_id = 'mer_other'",
+        "DELETE FROM creations",
+        "UPDATE merchant_changes SET actor = 'opr_other'",
+        "DELETE FROM merchant_changes",
+        "TRUNCATE merchant_changes",
         "TRUNCATE merchants",
         "ALTER TABLE merchants ADD COLUMN extra text",
         "CREATE TABLE other (id text)",
     ],
 )
-async def test_the_service_can_only_read_and_add(barcode_database: Any, statement: str) -> None:
-    """Goal: even a process that was taken over cannot put its name on another shop's stickers."""
+async def test_the_service_cannot_change_what_stays(barcode_database: Any, statement: str) -> None:
+    """Goal: even a process that was taken over cannot turn another shop's stickers into its own,
+    or what was done into something else."""
     async with await psycopg.AsyncConnection.connect(barcode_database.url) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await connection.execute(statement)

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from chassis.clock import SystemClock
 from chassis.errors import from_item_error
-from qrpay.barcode.v1 import barcode_pb2
+from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
 from tests.integration.barcode_svc.mesh import CAFE, HMAC_KEY, Mesh, refusal_of, render
 
@@ -95,7 +95,7 @@ async def test_a_merchant_prints_and_is_paid(mesh: Mesh, cafe: Any) -> None:
     """Goal: a printed code is decoded to the record of its merchant."""
     assert cafe == CAFE
     found = await mesh.call(
-        "gateway", "GetMerchant", barcode_pb2.GetMerchantRequest(merchant_id=CAFE.id)
+        "gateway", "GetMerchant", merchant_pb2.GetMerchantRequest(merchant_id=CAFE.id)
     )
     assert found.merchant == CAFE
     static = await mesh.call(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from barcode_svc.rpc import ALLOWED_CALLERS
+from barcode_svc import merchants_rpc, rpc
 from embedded.certificates import IDENTITIES
-from qrpay.barcode.v1 import barcode_pb2
+from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
-from tests.integration.barcode_svc.mesh import CAFE, Mesh, poster, refusal_of, render
+from tests.integration.barcode_svc.mesh import CAFE, Mesh, poster, refusal_of, register, render
 
 
 @pytest.mark.parametrize(
@@ -31,39 +31,21 @@ from tests.integration.barcode_svc.mesh import CAFE, Mesh, poster, refusal_of, r
         (
             "operator",
             "RegisterMerchant",
-            barcode_pb2.RegisterMerchantRequest(
-                merchant=barcode_pb2.Merchant(
-                    id=CAFE.id,
-                    name="",
-                    city="Lisbon",
-                    category_code="5814",
-                    country_code="PT",
-                    currency_code="EUR",
-                )
-            ),
+            register(name=""),
             None,
             "merchant.name",
         ),
         (
             "operator",
             "RegisterMerchant",
-            barcode_pb2.RegisterMerchantRequest(
-                merchant=barcode_pb2.Merchant(
-                    id=CAFE.id,
-                    name="Other",
-                    city="Lisbon",
-                    category_code="5814",
-                    country_code="PT",
-                    currency_code="EUR",
-                )
-            ),
+            register(name="Other"),
             "MERCHANT_EXISTS",
             None,
         ),
         (
             "gateway",
             "GetMerchant",
-            barcode_pb2.GetMerchantRequest(merchant_id="mer_nobody"),
+            merchant_pb2.GetMerchantRequest(merchant_id="mer_nobody"),
             "MERCHANT_NOT_FOUND",
             None,
         ),
@@ -112,10 +94,14 @@ async def test_bad_requests_name_the_rule(
     assert [violation.field for violation in error.violations] == ([field] if field else [])
 
 
+ALLOWED_CALLERS = {**rpc.ALLOWED_CALLERS, **merchants_rpc.ALLOWED_CALLERS}
+
+
 @pytest.mark.parametrize("method", sorted(ALLOWED_CALLERS))
 async def test_nobody_else_may_call(mesh: Mesh, method: str) -> None:
     """Goal: an identity that is not on a method's list is turned away before anything happens."""
-    message: Callable[[], Any] = getattr(barcode_pb2, f"{method}Request")
+    module = merchant_pb2 if method in merchants_rpc.ALLOWED_CALLERS else barcode_pb2
+    message: Callable[[], Any] = getattr(module, f"{method}Request")
     for identity in set(IDENTITIES) - ALLOWED_CALLERS[method]:
         error = await refusal_of(mesh.call(identity, method, message()))
         assert error.reason == "PERMISSION_DENIED"

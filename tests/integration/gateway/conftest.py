@@ -22,15 +22,17 @@ from embedded.nats import NatsServer
 from embedded.tokens import AUDIENCE, ISSUER, TokenIssuer, ensure_issuer, jwks_file, load_issuer
 from gateway.serving import serve
 from gateway.settings import GatewaySettings
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, merchant_pb2, merchant_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, payment_queue_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
+from tests.integration.gateway.fake_merchants import FakeMerchants
 from tests.integration.gateway.fakes import (
     IDS,
     FakeBarcodes,
     FakePayments,
     FakeWallets,
     first_done,
+    rpc_service,
     running_fake,
 )
 
@@ -43,6 +45,7 @@ class Mesh:
     payments: FakePayments = field(default_factory=FakePayments)
     wallets: FakeWallets = field(default_factory=FakeWallets)
     barcodes: FakeBarcodes = field(default_factory=FakeBarcodes)
+    merchants: FakeMerchants = field(default_factory=FakeMerchants)
     ports: dict[str, int] = field(default_factory=dict)
     issuer: TokenIssuer
     nats: NatsServer
@@ -72,6 +75,7 @@ class Mesh:
         """All services are well again and answer by their simple rules."""
         for fake in (self.payments, self.wallets, self.barcodes):
             fake.faults.clear()
+        self.merchants.reset()
         self.payments.refusals.clear()
         self.payments.at_once.clear()
         self.payments.requests.clear()
@@ -227,6 +231,7 @@ async def session_mesh(
     ensure_issuer(directory)
     mesh = Mesh(directory=directory, issuer=load_issuer(directory), nats=nats_server)
     async with AsyncExitStack() as stack:
+        merchants = rpc_service(mesh.merchants, merchant_pb2, merchant_pb2_grpc, "MerchantService")
         for name, fake, module, grpc_module in (
             ("payment", mesh.payments, payment_pb2, payment_pb2_grpc),
             ("wallet", mesh.wallets, wallet_pb2, wallet_pb2_grpc),
@@ -239,6 +244,7 @@ async def session_mesh(
                     grpc_module=grpc_module,
                     service=f"{name.title()}Service",
                     tls=mesh.tls(name),
+                    beside=[merchants] if name == "barcode" else [],
                 )
             )
         yield mesh

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -314,18 +314,10 @@ class FakeWallets(wallet_pb2_grpc.WalletServiceServicer):
 
 
 class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
-    """barcode_svc without a database: one merchant."""
+    """barcode_svc without a database: the codes of one merchant."""
 
     def __init__(self) -> None:
         self.faults = Faults()
-        self.merchant = barcode_pb2.Merchant(
-            id=MERCHANT_ID,
-            name="Cafe Luna",
-            city="Lisbon",
-            category_code="5814",
-            country_code="PT",
-            currency_code="USD",
-        )
         self.decoded: dict[str, barcode_pb2.DecodedQr] = {}
         self.render_requests: list[barcode_pb2.RenderMerchantQrRequest] = []
 
@@ -340,12 +332,6 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
         )
         response.expire_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=60))
         return response
-
-    async def GetMerchant(self, request: Any, context: Any) -> Any:
-        """The merchant."""
-        await self.faults.strike("GetMerchant")
-        self._check(request.merchant_id)
-        return barcode_pb2.GetMerchantResponse(merchant=self.merchant)
 
     async def RenderMerchantQr(self, request: Any, context: Any) -> Any:
         """A code whose content and tag say what was asked for."""
@@ -385,6 +371,17 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
             raise refusal("MERCHANT_NOT_FOUND", grpc.StatusCode.NOT_FOUND)
 
 
+def rpc_service(servicer: Any, module: Any, grpc_module: Any, service: str) -> RpcService:
+    """A fake as a service that the gateway alone may call."""
+    descriptor = module.DESCRIPTOR.services_by_name[service]
+    return RpcService(
+        descriptor=descriptor,
+        register=getattr(grpc_module, f"add_{service}Servicer_to_server"),
+        servicer=servicer,
+        allowed_callers={name: {"gateway"} for name in descriptor.methods_by_name},
+    )
+
+
 @asynccontextmanager
 async def running_fake(
     servicer: Any,
@@ -395,9 +392,9 @@ async def running_fake(
     tls: TlsFiles,
     port: int = 0,
     rpcs_concurrent_max: int = 512,
+    beside: Sequence[RpcService] = (),
 ) -> AsyncIterator[int]:
-    """Serve a fake over mTLS for the gateway alone; yields its port."""
-    descriptor = module.DESCRIPTOR.services_by_name[service]
+    """Serve a fake over mTLS for the gateway alone, and those ``beside`` it; yields its port."""
     settings = ProcessSettings(
         grpc_listen=f"127.0.0.1:{port}",
         tls_cert_file=tls.cert_file,
@@ -410,14 +407,7 @@ async def running_fake(
     serving = asyncio.create_task(
         serve(
             settings=settings,
-            services=[
-                RpcService(
-                    descriptor=descriptor,
-                    register=getattr(grpc_module, f"add_{service}Servicer_to_server"),
-                    servicer=servicer,
-                    allowed_callers={name: {"gateway"} for name in descriptor.methods_by_name},
-                )
-            ],
+            services=[rpc_service(servicer, module, grpc_module, service), *beside],
             on_started=started.set_result,
         )
     )

@@ -55,6 +55,7 @@ ITEM_ERRORS = [
     ("AMOUNT_REQUIRED", "amount-required"),
     ("AMOUNT_MISMATCH", "amount-mismatch"),
     ("WALLET_CLOSED", "wallet-closed"),
+    ("MERCHANT_CLOSED", "merchant-closed"),
     ("QR_INVALID", "qr-invalid"),
     ("QR_NOT_OURS", "qr-not-ours"),
     ("BARCODE_UNKNOWN", "barcode-unknown"),
@@ -161,6 +162,10 @@ async def test_no_or_bad_token(gateway: Gateway) -> None:
         ("GET", "/wallets/me/entries"),
         ("POST", "/barcodes"),
         ("GET", f"/merchants/{MERCHANT_ID}"),
+        ("POST", "/merchants"),
+        ("PATCH", f"/merchants/{MERCHANT_ID}"),
+        ("PUT", f"/merchants/{MERCHANT_ID}/logo"),
+        ("POST", f"/merchants/{MERCHANT_ID}/stores"),
         ("POST", "/qr/decode"),
         ("POST", "/bank-accounts"),
         ("GET", "/bank-accounts"),
@@ -305,7 +310,7 @@ async def test_methods_and_paths(alice: User, gateway: Gateway) -> None:
         "/payments/send/",
         "//payments",
         "/payments/a/b",
-        "/merchants",
+        "/merchant",
         "/wallets/usr_1",
         "/PAYMENTS",
     ):
@@ -319,6 +324,9 @@ async def test_methods_and_paths(alice: User, gateway: Gateway) -> None:
         ("POST", "/events", "GET"),
         ("HEAD", "/events", "GET"),
         ("TRACE", "/wallets/me", "GET, HEAD"),
+        ("GET", "/merchants", "POST"),
+        ("DELETE", f"/merchants/{MERCHANT_ID}", "GET, HEAD, PATCH"),
+        ("POST", f"/merchants/{MERCHANT_ID}/logo", "GET, HEAD, PUT"),
     ):
         answer = await alice.http.request(method, path)
         assert answer.status_code == 405

@@ -260,18 +260,20 @@ async def test_the_currency_of_a_merchants_code(gateway: Gateway, mesh: Mesh) ->
 async def test_what_a_code_says(gateway: Gateway, mesh: Mesh) -> None:
     """Any user may look at a code: the merchant from our records, and what it asks for."""
     mesh.barcodes.decoded["static"] = barcode_pb2.DecodedQr(
-        merchant=mesh.barcodes.merchant, money=money_pb2.Money(currency_code="USD"), static=True
+        merchant=mesh.merchants.merchant, money=money_pb2.Money(currency_code="USD"), static=True
     )
     mesh.barcodes.decoded["dynamic"] = barcode_pb2.DecodedQr(
-        merchant=mesh.barcodes.merchant,
+        merchant=mesh.merchants.merchant,
         money=money_pb2.Money(currency_code="USD", amount_minor=1250),
         reference="T7",
     )
+    pinned = (await (await gateway.user()).get(f"/merchants/{MERCHANT_ID}")).json()
+    assert pinned.keys() == {"id", "name", "city", "mcc", "currency"}
     for role in ("customer", "merchant", "operator"):
         user = await gateway.user(role)
         answer = (await user.post("/qr/decode", {"qr": "static"})).json()
         assert answer == {
-            "merchant": (await user.get(f"/merchants/{MERCHANT_ID}")).json(),
+            "merchant": pinned,
             "currency": "USD",
             "static": True,
         }

@@ -18,7 +18,7 @@ from payment_svc.codes import Codes
 from payment_svc.model import Move, NewPayment, Request
 from payment_svc.operations import Accepted
 from payment_svc.parties import Parties
-from qrpay.barcode.v1 import barcode_pb2
+from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
 from qrpay.wallet.v1 import wallet_pb2
 
@@ -110,7 +110,7 @@ class FakeBarcodes:
             return barcode_pb2.DecodedQr(error=to_item_error(refused))
         _, _, amount = text.partition(":")
         return barcode_pb2.DecodedQr(
-            merchant=barcode_pb2.Merchant(id="mer_cafe", currency_code="USD"),
+            merchant=merchant_pb2.Merchant(id="mer_cafe", currency_code="USD"),
             money=money_pb2.Money(currency_code="USD", amount_minor=int(amount or 0)),
             reference="table 7",
             static=not amount,

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from barcode_svc import merchants_rpc
 from barcode_svc.rpc import ALLOWED_CALLERS
 from barcode_svc.settings import BarcodeSettings
 from chassis.settings import SettingsError, load_settings
-from qrpay.barcode.v1 import barcode_pb2
+from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
 
 
 def environment(directory: Path, **changes: str) -> dict[str, str]:
@@ -64,4 +65,21 @@ def test_every_rpc_says_who_may_call_it() -> None:
     assert set(ALLOWED_CALLERS) == set(service.methods_by_name)
     assert ALLOWED_CALLERS["IssueBarcode"] == {"gateway"}
     assert ALLOWED_CALLERS["RedeemBarcodes"] == {"payment"}
-    assert ALLOWED_CALLERS["RegisterMerchant"] == {"operator"}
+    merchants = merchant_pb2.DESCRIPTOR.services_by_name["MerchantService"]
+    assert set(merchants_rpc.ALLOWED_CALLERS) == set(merchants.methods_by_name)
+    for method, callers in merchants_rpc.ALLOWED_CALLERS.items():
+        reads = method in {"GetMerchant", "RenderLogo"}
+        assert callers == {"gateway", "operator"} | ({"payment"} if reads else set()), method
+
+
+def test_a_bucket_needs_its_keys(tmp_path: Path) -> None:
+    """Goal: a process that could not store a logo does not start, and shows no key."""
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(BarcodeSettings, environment(tmp_path, LOGO_S3_BUCKET="logos"))
+    assert [fault.split(":")[0] for fault in refusal.value.faults] == [
+        "LOGO_S3_KEY_ID",
+        "LOGO_S3_KEY_SECRET",
+    ]
+    keys = {"LOGO_S3_KEY_ID": "hidden-id", "LOGO_S3_KEY_SECRET": "hidden-secret"}
+    settings = load_settings(BarcodeSettings, environment(tmp_path, LOGO_S3_BUCKET="logos", **keys))
+    assert "hidden" not in repr(settings)

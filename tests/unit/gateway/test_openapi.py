@@ -19,6 +19,8 @@ from gateway.docs_api import DocsApi
 from gateway.docs_page import docs_page
 from gateway.events_api import EventsApi
 from gateway.health_api import HealthApi
+from gateway.logos_api import LogosApi
+from gateway.merchant_records_api import MerchantRecordsApi
 from gateway.merchants_api import MerchantsApi
 from gateway.openapi import openapi_document
 from gateway.operation import Operation
@@ -48,6 +50,21 @@ CONTRACT = {
     "GET /readyz",
     "GET /openapi.json",
     "GET /docs",
+    "POST /merchants",
+    "PATCH /merchants/{merchant_id}",
+    "POST /merchants/{merchant_id}/close",
+    "GET /merchants/{merchant_id}/changes",
+    "POST /merchants/{merchant_id}/stores",
+    "GET /merchants/{merchant_id}/stores",
+    "PATCH /merchants/{merchant_id}/stores/{store_id}",
+    "POST /merchants/{merchant_id}/stores/{store_id}/close",
+    "POST /merchants/{merchant_id}/terminals",
+    "GET /merchants/{merchant_id}/terminals",
+    "PATCH /merchants/{merchant_id}/terminals/{terminal_id}",
+    "POST /merchants/{merchant_id}/terminals/{terminal_id}/close",
+    "PUT /merchants/{merchant_id}/logo",
+    "GET /merchants/{merchant_id}/logo",
+    "GET /merchants/{merchant_id}/logo/{sha256}",
 }
 
 
@@ -60,6 +77,8 @@ def table() -> list[Operation]:
             wallets=create_autospec(WalletsApi, instance=True),
             barcodes=create_autospec(BarcodesApi, instance=True),
             merchants=create_autospec(MerchantsApi, instance=True),
+            records=create_autospec(MerchantRecordsApi, instance=True),
+            logos=create_autospec(LogosApi, instance=True),
             bank_accounts=create_autospec(BankAccountsApi, instance=True),
             events=create_autospec(EventsApi, instance=True),
             health=create_autospec(HealthApi, instance=True),
@@ -107,6 +126,8 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
             *("GET /healthz", "GET /readyz", "GET /openapi.json", "GET /docs"),
             "GET /merchants/{merchant_id}/qr",
             "GET /merchants/{merchant_id}/poster",
+            "GET /merchants/{merchant_id}/logo",
+            "GET /merchants/{merchant_id}/logo/{sha256}",
         }
         assert (operation["security"] == []) == public, name
 
@@ -124,6 +145,29 @@ def test_money_moves_are_described(document: dict[str, Any]) -> None:
         assert {"Location", "Idempotent-Replayed"} <= operation["responses"]["202"][
             "headers"
         ].keys()
+
+
+def test_what_is_edited_and_what_is_a_file_is_described(document: dict[str, Any]) -> None:
+    """An edit needs its version and takes a merge patch; what creates needs a key and does not
+    wait; a file has its media types and no schema."""
+    patch = described(document)["PATCH /merchants/{merchant_id}"]
+    assert {it["name"]: it["required"] for it in patch["parameters"] if it["in"] == "header"} == {
+        "If-Match": True
+    }
+    assert list(patch["requestBody"]["content"]) == [
+        "application/merge-patch+json",
+        "application/json",
+    ]
+    assert {"412", "428"} <= patch["responses"].keys()
+    create = described(document)["POST /merchants"]
+    assert [it["name"] for it in create["parameters"]] == ["Idempotency-Key"]
+    put = described(document)["PUT /merchants/{merchant_id}/logo"]
+    assert put["requestBody"]["content"] == {
+        "image/png": {"schema": {}},
+        "image/jpeg": {"schema": {}},
+        "image/webp": {"schema": {}},
+    }
+    assert {"413", "415", "422"} <= put["responses"].keys()
 
 
 def test_every_problem_can_be_answered_somewhere(document: dict[str, Any]) -> None:

@@ -60,6 +60,16 @@ REASONS = {
     "BARCODE_USED": "barcode-used",
     "BARCODE_EXPIRED": "barcode-expired",
     "RATE_LIMITED": "rate-limited",
+    "MERCHANT_EXISTS": "merchant-exists",
+    "MERCHANT_CLOSED": "merchant-closed",
+    "STORE_NOT_FOUND": "store-not-found",
+    "STORE_CLOSED": "store-closed",
+    "TERMINAL_NOT_FOUND": "terminal-not-found",
+    "TERMINAL_CLOSED": "terminal-closed",
+    "PLACE_LIMIT_REACHED": "place-limit-reached",
+    "VERSION_MISMATCH": "precondition-failed",
+    "LOGO_INVALID": "logo-invalid",
+    "LOGO_NOT_FOUND": "logo-not-found",
     "SOMETHING_NEW": "temporarily-unavailable",
 }
 
@@ -78,9 +88,24 @@ def headers_of(problem: Problem) -> dict[bytes, bytes]:
     return dict(problem.render()[1])
 
 
+# What came with the keeping of merchants' records.
+OF_MERCHANTS = {
+    404: "store-not-found terminal-not-found logo-not-found",
+    409: "merchant-exists",
+    412: "precondition-failed",
+    422: "merchant-closed store-closed terminal-closed place-limit-reached logo-invalid",
+    428: "precondition-required",
+}
+
+
 def test_the_codes_are_those_of_the_contract() -> None:
     """Each code of the contract has its status; beyond them there is only the last resort."""
-    wanted = {code: status for status, codes in CONTRACT.items() for code in codes.split()}
+    wanted = {
+        code: status
+        for contract in (CONTRACT, OF_MERCHANTS)
+        for status, codes in contract.items()
+        for code in codes.split()
+    }
     assert {code: it.status for code, it in PROBLEM_TYPES.items()} == {
         **wanted,
         "internal-error": 500,

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from qrpay.barcode.v1 import merchant_pb2 as _merchant_pb2
 from qrpay.type.v1 import item_error_pb2 as _item_error_pb2
 from qrpay.type.v1 import money_pb2 as _money_pb2
 from google.protobuf.internal import containers as _containers
@@ -31,22 +32,6 @@ QR_FORMAT_PNG: QrFormat
 POSTER_SIZE_UNSPECIFIED: PosterSize
 POSTER_SIZE_A4: PosterSize
 POSTER_SIZE_A6: PosterSize
-
-class Merchant(_message.Message):
-    __slots__ = ("id", "name", "city", "category_code", "country_code", "currency_code")
-    ID_FIELD_NUMBER: _ClassVar[int]
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    CITY_FIELD_NUMBER: _ClassVar[int]
-    CATEGORY_CODE_FIELD_NUMBER: _ClassVar[int]
-    COUNTRY_CODE_FIELD_NUMBER: _ClassVar[int]
-    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
-    id: str
-    name: str
-    city: str
-    category_code: str
-    country_code: str
-    currency_code: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., city: _Optional[str] = ..., category_code: _Optional[str] = ..., country_code: _Optional[str] = ..., currency_code: _Optional[str] = ...) -> None: ...
 
 class IssueBarcodeRequest(_message.Message):
     __slots__ = ("owner_id",)
@@ -105,30 +90,6 @@ class RedeemedBarcode(_message.Message):
     issuance_id: str
     owner_id: str
     def __init__(self, issuance_id: _Optional[str] = ..., owner_id: _Optional[str] = ...) -> None: ...
-
-class RegisterMerchantRequest(_message.Message):
-    __slots__ = ("merchant",)
-    MERCHANT_FIELD_NUMBER: _ClassVar[int]
-    merchant: Merchant
-    def __init__(self, merchant: _Optional[_Union[Merchant, _Mapping]] = ...) -> None: ...
-
-class RegisterMerchantResponse(_message.Message):
-    __slots__ = ("merchant",)
-    MERCHANT_FIELD_NUMBER: _ClassVar[int]
-    merchant: Merchant
-    def __init__(self, merchant: _Optional[_Union[Merchant, _Mapping]] = ...) -> None: ...
-
-class GetMerchantRequest(_message.Message):
-    __slots__ = ("merchant_id",)
-    MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
-    merchant_id: str
-    def __init__(self, merchant_id: _Optional[str] = ...) -> None: ...
-
-class GetMerchantResponse(_message.Message):
-    __slots__ = ("merchant",)
-    MERCHANT_FIELD_NUMBER: _ClassVar[int]
-    merchant: Merchant
-    def __init__(self, merchant: _Optional[_Union[Merchant, _Mapping]] = ...) -> None: ...
 
 class RenderMerchantQrRequest(_message.Message):
     __slots__ = ("merchant_id", "format", "money", "reference")
@@ -193,9 +154,9 @@ class DecodedQr(_message.Message):
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     STATIC_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
-    merchant: Merchant
+    merchant: _merchant_pb2.Merchant
     money: _money_pb2.Money
     reference: str
     static: bool
     error: _item_error_pb2.ItemError
-    def __init__(self, merchant: _Optional[_Union[Merchant, _Mapping]] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reference: _Optional[str] = ..., static: _Optional[bool] = ..., error: _Optional[_Union[_item_error_pb2.ItemError, _Mapping]] = ...) -> None: ...
+    def __init__(self, merchant: _Optional[_Union[_merchant_pb2.Merchant, _Mapping]] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reference: _Optional[str] = ..., static: _Optional[bool] = ..., error: _Optional[_Union[_item_error_pb2.ItemError, _Mapping]] = ...) -> None: ...

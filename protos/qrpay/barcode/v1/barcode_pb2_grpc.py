@@ -45,16 +45,6 @@ class BarcodeServiceStub:
                 request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RedeemBarcodesRequest.SerializeToString,
                 response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RedeemBarcodesResponse.FromString,
                 _registered_method=True)
-        self.RegisterMerchant = channel.unary_unary(
-                '/qrpay.barcode.v1.BarcodeService/RegisterMerchant',
-                request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RegisterMerchantRequest.SerializeToString,
-                response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RegisterMerchantResponse.FromString,
-                _registered_method=True)
-        self.GetMerchant = channel.unary_unary(
-                '/qrpay.barcode.v1.BarcodeService/GetMerchant',
-                request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.GetMerchantRequest.SerializeToString,
-                response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.GetMerchantResponse.FromString,
-                _registered_method=True)
         self.RenderMerchantQr = channel.unary_unary(
                 '/qrpay.barcode.v1.BarcodeService/RenderMerchantQr',
                 request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RenderMerchantQrRequest.SerializeToString,
@@ -96,28 +86,11 @@ class BarcodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def RegisterMerchant(self, request, context):
-        """Registers a merchant. Safe to repeat: a merchant_id is registered once, and the same content gives the
-        same merchant.
-        Errors: INVALID_ARGUMENT (fields named), ALREADY_EXISTS MERCHANT_EXISTS (other content).
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetMerchant(self, request, context):
-        """Reads a merchant. Safe to repeat.
-        Errors: NOT_FOUND MERCHANT_NOT_FOUND.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def RenderMerchantQr(self, request, context):
         """Makes a merchant's QR code (EMVCo merchant-presented): static without an amount, dynamic with one. The
         same request gives the same bytes. Safe to repeat.
         Errors: INVALID_ARGUMENT (fields named), NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION
-        CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE.
+        MERCHANT_CLOSED, CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,7 +110,7 @@ class BarcodeServiceServicer:
         """Reads QR codes. Answers every item for itself, in request order; at most 256. Safe to repeat.
         Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, or in another
         currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
-        NOT_FOUND MERCHANT_NOT_FOUND.
+        NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION MERCHANT_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,16 +128,6 @@ def add_BarcodeServiceServicer_to_server(servicer, server):
                     servicer.RedeemBarcodes,
                     request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RedeemBarcodesRequest.FromString,
                     response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RedeemBarcodesResponse.SerializeToString,
-            ),
-            'RegisterMerchant': grpc.unary_unary_rpc_method_handler(
-                    servicer.RegisterMerchant,
-                    request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RegisterMerchantRequest.FromString,
-                    response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RegisterMerchantResponse.SerializeToString,
-            ),
-            'GetMerchant': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetMerchant,
-                    request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.GetMerchantRequest.FromString,
-                    response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.GetMerchantResponse.SerializeToString,
             ),
             'RenderMerchantQr': grpc.unary_unary_rpc_method_handler(
                     servicer.RenderMerchantQr,
@@ -237,60 +200,6 @@ class BarcodeService:
             '/qrpay.barcode.v1.BarcodeService/RedeemBarcodes',
             qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RedeemBarcodesRequest.SerializeToString,
             qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RedeemBarcodesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RegisterMerchant(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/qrpay.barcode.v1.BarcodeService/RegisterMerchant',
-            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RegisterMerchantRequest.SerializeToString,
-            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RegisterMerchantResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetMerchant(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/qrpay.barcode.v1.BarcodeService/GetMerchant',
-            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.GetMerchantRequest.SerializeToString,
-            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.GetMerchantResponse.FromString,
             options,
             channel_credentials,
             insecure,
