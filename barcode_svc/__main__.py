@@ -119,7 +119,7 @@ def _barcodes(
 def _merchants(
     settings: BarcodeSettings, *, database: Database, studio: Studio, clock: Clock, ids: IdMaker
 ) -> RpcService:
-    merchants = Merchants(database=database, clock=clock, ids=ids)
+    merchants = Merchants(database=database, clock=clock)
     return RpcService(
         descriptor=merchant_pb2.DESCRIPTOR.services_by_name["MerchantService"],
         register=merchant_pb2_grpc.add_MerchantServiceServicer_to_server,

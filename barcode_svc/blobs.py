@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from obstore.exceptions import BaseError
-from obstore.exceptions import NotFoundError as NoSuchObject
 from obstore.store import S3Store
 
 from chassis.errors import Unavailable
@@ -136,7 +135,7 @@ class S3Blobs:
         try:
             async with asyncio.timeout(self._seconds_max):
                 await self._store.put_async(sha256, content)
-        except (BaseError, TimeoutError) as error:
+        except (BaseError, OSError) as error:  # a missing bucket is a FileNotFoundError
             _LOG.error("blob not stored", error=type(error).__name__)
             raise Unavailable from error
         return sha256
@@ -147,9 +146,9 @@ class S3Blobs:
             async with asyncio.timeout(self._seconds_max):
                 found = await self._store.get_async(sha256)
                 content = bytes(await found.bytes_async())
-        except (NoSuchObject, FileNotFoundError):
+        except FileNotFoundError:
             return None
-        except (BaseError, TimeoutError) as error:
+        except (BaseError, OSError) as error:
             # Its name and not its text: that one quotes addresses, and what the server said.
             _LOG.error("blob not read", error=type(error).__name__)
             raise Unavailable from error

@@ -20,16 +20,14 @@ from barcode_svc.store import merchants as store
 from barcode_svc.store.history import Creation, StoredChange
 from chassis.clock import Clock
 from chassis.database import Database
-from chassis.ids import IdMaker
 
 
 class Merchants:
     """The records of merchants."""
 
-    def __init__(self, *, database: Database, clock: Clock, ids: IdMaker) -> None:
+    def __init__(self, *, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._ids = ids
 
     async def register(
         self, merchant: Merchant, *, request_id: str, actor: str
@@ -124,24 +122,22 @@ class Merchants:
         )
 
     async def changes(
-        self, merchant_id: str, *, before_id: str, count_max: int
+        self, merchant_id: str, *, before_number: int, count_max: int
     ) -> Sequence[StoredChange]:
-        """A merchant's history before an id (empty: from the end), newest first.
+        """A merchant's history before a number (0: from the end), newest first.
 
         Raises ``MerchantNotFound``, ``Unavailable``.
         """
         await self.get(merchant_id)
         return await self._database.read(
             lambda connection: history.select_changes(
-                connection, merchant_id, before_id=before_id, count_max=count_max
+                connection, merchant_id, before_number=before_number, count_max=count_max
             )
         )
 
     async def note(self, connection: AsyncConnection, change: Change) -> None:
-        """Write a line of history in the caller's transaction."""
-        await history.insert_change(
-            connection, self._ids.make("chg"), change, change_time=self._clock.now()
-        )
+        """Write a line of history in the caller's transaction, which has locked the merchant."""
+        await history.insert_change(connection, change, change_time=self._clock.now())
 
     async def _change(
         self,

@@ -98,16 +98,16 @@ class MerchantServicer(merchant_pb2_grpc.MerchantServiceServicer):
     ) -> merchant_pb2.ListMerchantChangesResponse:
         """A page of its history, newest first."""
         page_size = page_size_of(request.page_size, maximum=PAGE_SIZE_MAX)
-        before_id = ""
+        before_number = 0
         if request.page_token:
-            (before_id,) = decode_page_token(_CHANGES_PAGE, request.page_token, tuple[str])
+            (before_number,) = decode_page_token(_CHANGES_PAGE, request.page_token, tuple[int])
         rows = await self._merchants.changes(
-            request.merchant_id, before_id=before_id, count_max=page_size + 1
+            request.merchant_id, before_number=before_number, count_max=page_size + 1
         )
         page, more = rows[:page_size], len(rows) > page_size
         return merchant_pb2.ListMerchantChangesResponse(
             changes=[_change_message(row) for row in page],
-            next_page_token=encode_page_token(_CHANGES_PAGE, [page[-1].id]) if more else "",
+            next_page_token=encode_page_token(_CHANGES_PAGE, [page[-1].number]) if more else "",
         )
 
     async def AddPlace(
@@ -255,7 +255,7 @@ def _place_message(place: Place) -> merchant_pb2.Place:
 
 def _change_message(change: StoredChange) -> merchant_pb2.MerchantChange:
     message = merchant_pb2.MerchantChange(
-        id=change.id,
+        number=change.number,
         actor=change.actor,
         act=change.act,
         subject_id=change.subject_id,

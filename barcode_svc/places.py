@@ -123,9 +123,7 @@ class Places:
         _check_ids(merchant_id, place_id)
 
         async def work(connection: AsyncConnection) -> Place:
-            known = await store.lock_place(connection, merchant_id, place_id)
-            if known is None:
-                raise merchant_model.missing(place_id)
+            known = await _locked(connection, merchant_id, place_id)
             merchant_model.check_editable(known, version=version)
             if known.name == name:
                 return known
@@ -145,12 +143,7 @@ class Places:
         _check_ids(merchant_id, place_id)
 
         async def work(connection: AsyncConnection) -> Place:
-            # The merchant first, as whoever adds a terminal does: nobody adds one meanwhile, and
-            # nobody waits in a circle.
-            await merchant_store.lock_merchant(connection, merchant_id)
-            known = await store.lock_place(connection, merchant_id, place_id)
-            if known is None:
-                raise merchant_model.missing(place_id)
+            known = await _locked(connection, merchant_id, place_id)
             if known.closed:
                 return known
             for closed_id in await store.close_places(
@@ -205,3 +198,14 @@ def _check_ids(merchant_id: str, place_id: str) -> None:
     """No place has any other id, or another kind of merchant; PostgreSQL need not be asked."""
     if not (model.is_merchant_id(merchant_id) and merchant_model.is_place_id(place_id)):
         raise merchant_model.missing(place_id)
+
+
+async def _locked(connection: AsyncConnection, merchant_id: str, place_id: str) -> Place:
+    """A place, with its merchant locked as well: the merchant's history is written line by line,
+    and nobody adds a terminal to a store that is being closed."""
+    # Always the merchant first: nobody waits in a circle.
+    await merchant_store.lock_merchant(connection, merchant_id)
+    place = await store.read_place(connection, merchant_id, place_id)
+    if place is None:
+        raise merchant_model.missing(place_id)
+    return place

@@ -91,13 +91,13 @@ CREATIONS = Table(
 MERCHANT_CHANGES = Table(
     "merchant_changes",
     METADATA,
-    _code("id"),
     _code("merchant_id"),
+    Column("number", BigInteger, nullable=False),
     _time("change_time"),
     _code("actor"),
     _code("act"),
     _code("subject_id"),
     Column("fields", JSONB, nullable=False),
-    PrimaryKeyConstraint("merchant_id", "id", name="pk_merchant_changes"),
+    PrimaryKeyConstraint("merchant_id", "number", name="pk_merchant_changes"),
 )
 """Who did what, when. Only ever added to."""

@@ -45,7 +45,7 @@ class MerchantRecord(Merchant, frozen=True, kw_only=True):
 class MerchantChange(Answer, frozen=True, kw_only=True):
     """Something that was done to a merchant."""
 
-    id: Annotated[str, Meta(examples=["chg_01JD3QB5X7Z9A1C3E5G7J9M1P3"])]
+    number: Annotated[int, Meta(description="1, 2, 3 ... without gaps for each merchant.")]
     at: Annotated[datetime, Meta(tz=True)]
     by: Annotated[str, Meta(description="The user who did it.")]
     act: Annotated[

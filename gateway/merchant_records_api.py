@@ -281,7 +281,7 @@ def _replay(replayed: bool) -> Headers:
 
 def _change(change: merchant_pb2.MerchantChange) -> MerchantChange:
     return MerchantChange(
-        id=change.id,
+        number=change.number,
         at=time_of(change.time),
         by=change.actor,
         act=change.act,

@@ -67,15 +67,17 @@ CREATE TABLE creations (
 
 -- Who did what, when.
 CREATE TABLE merchant_changes (
-    id text COLLATE "C" NOT NULL,
     merchant_id text COLLATE "C" NOT NULL,
+    -- 1, 2, 3 ... for each merchant: whoever writes a line has locked the merchant.
+    number bigint NOT NULL,
     change_time timestamptz NOT NULL,
     actor text COLLATE "C" NOT NULL,
     act text COLLATE "C" NOT NULL,
     subject_id text COLLATE "C" NOT NULL,
     fields jsonb NOT NULL,
-    CONSTRAINT pk_merchant_changes PRIMARY KEY (merchant_id, id),
+    CONSTRAINT pk_merchant_changes PRIMARY KEY (merchant_id, number),
     CONSTRAINT fk_merchant_changes_merchant FOREIGN KEY (merchant_id) REFERENCES merchants (id),
+    CONSTRAINT ck_merchant_changes_number CHECK (number >= 1),
     CONSTRAINT ck_merchant_changes_act CHECK (
         act IN (
             'merchant.registered', 'merchant.updated', 'merchant.closed', 'store.added', 'store.renamed',

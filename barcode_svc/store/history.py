@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,7 +26,7 @@ class Creation(NamedTuple):
 class StoredChange(NamedTuple):
     """A line of a merchant's history."""
 
-    id: str
+    number: int
     change_time: datetime
     actor: str
     act: str
@@ -59,12 +59,14 @@ async def claim(
 
 
 async def insert_change(
-    connection: AsyncConnection, change_id: str, change: Change, *, change_time: datetime
+    connection: AsyncConnection, change: Change, *, change_time: datetime
 ) -> None:
-    """Write a line of a merchant's history."""
+    """Write the next line of a merchant's history. The merchant is locked."""
+    mine = MERCHANT_CHANGES.c.merchant_id == change.merchant_id
+    last_number = func.coalesce(func.max(MERCHANT_CHANGES.c.number), 0)
     await connection.execute(
         insert(MERCHANT_CHANGES).values(
-            id=change_id,
+            number=select(last_number + 1).where(mine).scalar_subquery(),
             merchant_id=change.merchant_id,
             change_time=change_time,
             actor=change.actor,
@@ -76,14 +78,14 @@ async def insert_change(
 
 
 async def select_changes(
-    connection: AsyncConnection, merchant_id: str, *, before_id: str, count_max: int
+    connection: AsyncConnection, merchant_id: str, *, before_number: int, count_max: int
 ) -> Sequence[StoredChange]:
-    """Lines of a merchant's history before an id (empty: from the end), newest first."""
+    """Lines of a merchant's history before a number (0: from the end), newest first."""
     columns = (MERCHANT_CHANGES.c[field] for field in StoredChange._fields)
     statement = select(*columns).where(MERCHANT_CHANGES.c.merchant_id == merchant_id)
-    if before_id:
-        statement = statement.where(MERCHANT_CHANGES.c.id < before_id)
+    if before_number:
+        statement = statement.where(MERCHANT_CHANGES.c.number < before_number)
     rows = await connection.execute(
-        statement.order_by(MERCHANT_CHANGES.c.id.desc()).limit(count_max)
+        statement.order_by(MERCHANT_CHANGES.c.number.desc()).limit(count_max)
     )
     return [StoredChange._make(row) for row in rows]

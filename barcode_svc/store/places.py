@@ -68,15 +68,8 @@ async def read_place(connection: AsyncConnection, merchant_id: str, place_id: st
     return _place(row) if row else None
 
 
-async def lock_place(connection: AsyncConnection, merchant_id: str, place_id: str) -> Place | None:
-    """A merchant's place, locked until the end of the transaction."""
-    statement = _select_one(merchant_id, place_id).with_for_update()
-    row = (await connection.execute(statement)).mappings().first()
-    return _place(row) if row else None
-
-
 async def rename_place(connection: AsyncConnection, place: Place) -> None:
-    """Store the name and the version that a locked place got."""
+    """Store the name and the version that a place got. Its merchant is locked."""
     await connection.execute(
         PLACES.update()
         .where(PLACES.c.id == place.id)
@@ -87,7 +80,10 @@ async def rename_place(connection: AsyncConnection, place: Place) -> None:
 async def close_places(
     connection: AsyncConnection, place: Place, *, close_time: datetime
 ) -> list[str]:
-    """Close a place, and the terminals in it; answers the ids of all that were open."""
+    """Close a place, and the terminals in it; answers the ids of all that were open.
+
+    Their merchant is locked.
+    """
     statement = (
         PLACES.update()
         .where(

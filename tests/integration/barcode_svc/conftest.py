@@ -163,8 +163,7 @@ async def database(barcode_database: Any) -> AsyncIterator[Database]:
 @pytest.fixture
 def merchants(database: Database) -> Merchants:
     """The records of merchants, with a clock that stands still."""
-    clock = FakeClock()
-    return Merchants(database=database, clock=clock, ids=IdMaker(clock=SystemClock()))
+    return Merchants(database=database, clock=FakeClock())
 
 
 @pytest.fixture(scope="session")

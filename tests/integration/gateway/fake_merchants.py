@@ -71,7 +71,7 @@ class FakeMerchants(merchant_pb2_grpc.MerchantServiceServicer):
         """One change, and there are more."""
         await self._strike("ListMerchantChanges", request)
         change = merchant_pb2.MerchantChange(
-            id=IDS.make("chg"),
+            number=7,
             actor="opr_1",
             act="merchant.updated",
             subject_id=MERCHANT_ID,

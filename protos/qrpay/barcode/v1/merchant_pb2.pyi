@@ -80,7 +80,7 @@ class Place(_message.Message):
     def __init__(self, id: _Optional[str] = ..., merchant_id: _Optional[str] = ..., store_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[int] = ..., closed: _Optional[bool] = ...) -> None: ...
 
 class MerchantChange(_message.Message):
-    __slots__ = ("id", "time", "actor", "act", "subject_id", "fields")
+    __slots__ = ("number", "time", "actor", "act", "subject_id", "fields")
     class FieldsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -88,19 +88,19 @@ class MerchantChange(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-    ID_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     ACT_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
     FIELDS_FIELD_NUMBER: _ClassVar[int]
-    id: str
+    number: int
     time: _timestamp_pb2.Timestamp
     actor: str
     act: str
     subject_id: str
     fields: _containers.ScalarMap[str, str]
-    def __init__(self, id: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., act: _Optional[str] = ..., subject_id: _Optional[str] = ..., fields: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., act: _Optional[str] = ..., subject_id: _Optional[str] = ..., fields: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class RegisterMerchantRequest(_message.Message):
     __slots__ = ("merchant", "request_id", "actor")
