@@ -34,9 +34,7 @@ async def render_merchant_qr(
     ``AmountOutOfRange``, ``Unavailable``.
     """
     model.check_reference(reference)
-    merchant = (await _merchants(database, [merchant_id])).get(merchant_id)
-    if merchant is None:
-        raise MerchantNotFound
+    merchant = await _merchant(database, merchant_id)
     qr = model.qr_of(merchant, requested=requested, reference=reference)
     return qr, await draughtsman.merchant_qr(emvco.write(qr), form, static=qr.static)
 
@@ -51,10 +49,11 @@ async def render_poster(
 ) -> Drawing:
     """A poster with the merchant's static code.
 
-    Raises ``InvalidArgument``, ``MerchantNotFound``, ``Overloaded``, ``Unavailable``.
+    Raises ``InvalidArgument``, ``MerchantNotFound``, ``MerchantClosed``, ``Overloaded``,
+    ``Unavailable``.
     """
     model.check_poster_language(language)
-    merchant = await get_merchant(database, merchant_id)
+    merchant = await _merchant(database, merchant_id)
     qr = model.qr_of(merchant, requested=None, reference="")
     return await draughtsman.poster(
         Poster(
@@ -90,6 +89,13 @@ async def decode_qrs(
         except ServiceError as error:
             outcomes.append(error)
     return outcomes
+
+
+async def _merchant(database: Database, merchant_id: str) -> Merchant:
+    merchant = (await _merchants(database, [merchant_id])).get(merchant_id)
+    if merchant is None:
+        raise MerchantNotFound
+    return merchant
 
 
 async def _merchants(database: Database, merchant_ids: Sequence[str]) -> dict[str, Merchant]:

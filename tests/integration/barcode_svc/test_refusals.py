@@ -11,7 +11,7 @@ from barcode_svc import merchants_rpc, rpc
 from embedded.certificates import IDENTITIES
 from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
-from tests.integration.barcode_svc.mesh import CAFE, Mesh, poster, refusal_of, register, render
+from tests.integration.barcode_svc.mesh import Mesh, poster, refusal_of, register, render
 
 
 @pytest.mark.parametrize(
