@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from barcode_svc import emvco
-from barcode_svc.emvco import MerchantQr
+from barcode_svc import emvco, merchant_qr
+from barcode_svc.emvco import rules
 from barcode_svc.errors import AmountOutOfRange, CurrencyMismatch, MerchantNotFound, QrInvalid
+from barcode_svc.merchant_qr import MerchantQr
 from chassis.errors import FieldViolation, InvalidArgument
 from chassis.money import CURRENCIES
 
@@ -65,10 +66,10 @@ def is_key_part(text: str) -> bool:
 
 def check_merchant(merchant: Merchant) -> None:
     """Raise ``InvalidArgument`` with every field that breaks a rule."""
-    rules = [
+    checks = [
         ("id", is_merchant_id(merchant.id), 'must be "mer_" and up to 60 letters or digits'),
-        ("name", _is_label(merchant.name, emvco.NAME_LENGTH_MAX), _label_rule(25)),
-        ("city", _is_label(merchant.city, emvco.CITY_LENGTH_MAX), _label_rule(15)),
+        ("name", _is_label(merchant.name, rules.NAME_LENGTH_MAX), _label_rule(25)),
+        ("city", _is_label(merchant.city, rules.CITY_LENGTH_MAX), _label_rule(15)),
         ("category_code", _CATEGORY_FORM.fullmatch(merchant.category_code), "must be four digits"),
         (
             "country_code",
@@ -81,15 +82,15 @@ def check_merchant(merchant: Merchant) -> None:
             "must be a currency code of ISO 4217 that we know",
         ),
     ]
-    broken = [FieldViolation(f"merchant.{field}", rule) for field, kept, rule in rules if not kept]
+    broken = [FieldViolation(f"merchant.{field}", rule) for field, kept, rule in checks if not kept]
     if broken:
         raise InvalidArgument(broken)
 
 
 def check_reference(reference: str) -> None:
     """Raise ``InvalidArgument`` if a code cannot carry this reference. It may be empty."""
-    if reference and not _is_label(reference, emvco.REFERENCE_LENGTH_MAX):
-        raise InvalidArgument([("reference", _label_rule(emvco.REFERENCE_LENGTH_MAX))])
+    if reference and not _is_label(reference, rules.LABEL_LENGTH_MAX):
+        raise InvalidArgument([("reference", _label_rule(rules.LABEL_LENGTH_MAX))])
 
 
 def qr_of(merchant: Merchant, *, requested: RequestedAmount | None, reference: str) -> MerchantQr:
@@ -100,7 +101,7 @@ def qr_of(merchant: Merchant, *, requested: RequestedAmount | None, reference: s
     if requested is not None:
         if requested.currency_code not in ("", merchant.currency_code):
             raise CurrencyMismatch(currency_code=merchant.currency_code)
-        amount_minor_max = emvco.amount_minor_max(merchant.currency_code)
+        amount_minor_max = merchant_qr.amount_minor_max(merchant.currency_code)
         if not 1 <= requested.amount_minor <= amount_minor_max:
             raise AmountOutOfRange(amount_minor_min="1", amount_minor_max=str(amount_minor_max))
     return MerchantQr(

@@ -10,10 +10,10 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from barcode_svc import emvco, model, store
+from barcode_svc import merchant_qr, model, store
 from barcode_svc.drawing import Draughtsman, Drawing, QrFormat
-from barcode_svc.emvco import MerchantQr
 from barcode_svc.errors import MerchantExists, MerchantNotFound
+from barcode_svc.merchant_qr import MerchantQr
 from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
 from chassis.database import Database
 from chassis.errors import ServiceError
@@ -63,7 +63,7 @@ async def render_merchant_qr(
     model.check_reference(reference)
     merchant = await get_merchant(database, merchant_id)
     qr = model.qr_of(merchant, requested=requested, reference=reference)
-    return qr, await draughtsman.merchant_qr(emvco.write(qr), form, static=qr.static)
+    return qr, await draughtsman.merchant_qr(merchant_qr.write(qr), form, static=qr.static)
 
 
 async def decode_qrs(
@@ -99,6 +99,6 @@ async def _merchants(database: Database, merchant_ids: Sequence[str]) -> dict[st
 
 def _read(text: str) -> MerchantQr | ServiceError:
     try:
-        return emvco.read(text)
+        return merchant_qr.read(text)
     except ServiceError as error:
         return error

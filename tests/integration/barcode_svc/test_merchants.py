@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import IntegrityError
 
-from barcode_svc import emvco, model, operations, store
+from barcode_svc import emvco, merchant_qr, model, operations, store
 from barcode_svc.drawing import Draughtsman, QrFormat
 from barcode_svc.errors import (
     AmountOutOfRange,
@@ -54,7 +54,7 @@ class CountingDatabase:
 def qr_text(merchant: Merchant, **changes: Any) -> str:
     """A code of the merchant, with fields of the code replaced."""
     qr = model.qr_of(merchant, requested=None, reference="")
-    return emvco.write(dataclasses.replace(qr, **changes))
+    return merchant_qr.write(dataclasses.replace(qr, **changes))
 
 
 async def rows(database: Database) -> dict[str, Merchant]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from barcode_svc import emvco
-from barcode_svc.emvco import MerchantQr
+from barcode_svc import emvco, merchant_qr
+from barcode_svc.merchant_qr import MerchantQr
 from chassis.money import CURRENCIES
 
 MERCHANT_ID = "mer_01JD3Q9V7N8R4T2W6X0YZABCDE"
@@ -32,7 +32,7 @@ def labels(length_max: int) -> st.SearchStrategy[str]:
 def merchant_qrs(draw: st.DrawFn) -> MerchantQr:
     """Everything that we may print, in every currency and up to the largest amount."""
     currency_code = draw(st.sampled_from(sorted(CURRENCIES)))
-    amounts = st.integers(0, emvco.amount_minor_max(currency_code))
+    amounts = st.integers(0, merchant_qr.amount_minor_max(currency_code))
     return MerchantQr(
         merchant_id=draw(labels(64)),
         name=draw(labels(25)),

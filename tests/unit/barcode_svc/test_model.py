@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barcode_svc import emvco, model
+from barcode_svc import merchant_qr, model
 from barcode_svc.errors import AmountOutOfRange, CurrencyMismatch, MerchantNotFound, QrInvalid
 from barcode_svc.model import Merchant, RequestedAmount
 from chassis.errors import InvalidArgument
@@ -95,7 +95,7 @@ def test_what_is_accepted_can_be_printed_and_read(
         requested=RequestedAmount(currency_code="", amount_minor=amount_minor),
         reference=reference[:25],
     )
-    request = model.payment_request(emvco.read(emvco.write(qr)), merchant)
+    request = model.payment_request(merchant_qr.read(merchant_qr.write(qr)), merchant)
     assert request.merchant == merchant
     assert (request.amount_minor, request.reference) == (amount_minor, reference[:25])
 
