@@ -16,6 +16,7 @@ from __future__ import annotations
 import binascii
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -170,11 +171,13 @@ class _Reader:
 
     def _objects(self, spans: Iterable[_Span], *, outer: str, start: int) -> list[DataObject]:
         objects: list[DataObject] = []
-        seen: set[str] = set()
+        seen: Counter[str] = Counter()
         for id_, offset, value in spans:
-            if id_ in seen:  # 4.3.1.2
+            seen[id_] += 1
+            if seen[id_] > 2:  # told already; so a level has 200 objects at most, and the work ends
+                continue
+            if seen[id_] == 2:  # 4.3.1.2
                 self.faults.append(EmvcoError("duplicate-id", start + offset))
-            seen.add(id_)
             within = None
             if is_template(id_, outer=outer):
                 inner, fault = _walk(value)
