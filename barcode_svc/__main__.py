@@ -9,7 +9,8 @@ from barcode_svc.barcodes import Barcodes
 from barcode_svc.codes import CodeSeal
 from barcode_svc.drawing import Draughtsman
 from barcode_svc.pool import CodePool
-from barcode_svc.rpc import ALLOWED_CALLERS, BarcodeServicer
+from barcode_svc.qr_signer import QrSigner
+from barcode_svc.rpc import ALLOWED_CALLERS, BarcodeServicer, QrLifetimes
 from barcode_svc.settings import BarcodeSettings
 from barcode_svc.valkey import Valkey, open_valkey
 from chassis.clock import SystemClock
@@ -68,8 +69,16 @@ async def _serve(settings: BarcodeSettings, *, database: Database, valkey: Valke
     barcodes = Barcodes(
         valkey=valkey, pool=pool, seal=seal, clock=clock, ids=ids, limits=settings.limits
     )
+    signer = QrSigner(
+        signing_key=settings.qr_signing_key,
+        accepted=settings.qr_keys_accepted,
+        unsigned_accepted=settings.qr_unsigned_accepted,
+        remembered_max=settings.qrs_remembered_max,
+    )
     servicer = BarcodeServicer(
         barcodes=barcodes,
+        signer=signer,
+        lifetimes=QrLifetimes(settings.qr_lifetime_seconds, settings.qr_lifetime_seconds_max),
         database=database,
         draughtsman=Draughtsman(remembered_max=settings.drawings_remembered_max),
         clock=clock,

@@ -4,11 +4,20 @@
 "damaged" and "of another scheme" are different news for the person who scanned it: first any sound
 payload is taken apart, then one that names our scheme must keep all the rules of the objects we
 use. Whatever text comes in, ``read`` raises nothing but ``QrInvalid`` and ``QrNotOurs``.
+
+A code is signed (``Signature``); ``read`` finds the signature and does not judge it. An object has
+room for 99 characters, and a signature is 86 of base64url: beside our GUID it does not fit into
+one, so its halves stand in two, at the very end. Signed is every character before the first half:
+
+    000201...  80 LL 00 09 dev.qrpay 01 08 key id [02 10 expiry]  | 03 43 first half
+               81 60 00 09 dev.qrpay 01 43 second half  63 04 CRC
 """
 
 from __future__ import annotations
 
+import base64
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from barcode_svc import emvco
@@ -23,7 +32,14 @@ from barcode_svc.emvco.rules import (
     S,
     is_ans,
 )
-from barcode_svc.emvco.tlv import ACCOUNT_TEMPLATES, template
+from barcode_svc.emvco.tlv import (
+    ACCOUNT_TEMPLATES,
+    UNRESERVED_TEMPLATES,
+    VALUE_LENGTH_MAX,
+    seal,
+    template,
+    write_object,
+)
 from barcode_svc.errors import QrInvalid, QrNotOurs
 from chassis.money import AMOUNT_MINOR_MAX, CURRENCIES, CURRENCIES_BY_NUMBER, Currency
 
@@ -31,7 +47,10 @@ SCHEME_GUID = "dev.qrpay"
 """Marks a merchant account information template as ours: a reverse domain name (4.8.1)."""
 
 MERCHANT_ID_LENGTH_MAX = 64
-"""Ours. The template has room for 82 beside our GUID."""
+PLACE_LENGTH_MAX = 16
+"""Characters of a store id or a terminal id."""
+SERIAL_MAX = 99_999_999
+KEY_ID_LENGTH = 8
 
 _STATIC, _DYNAMIC = "11", "12"
 _OUR_ACCOUNT = "26"
@@ -39,6 +58,21 @@ _ACCOUNT_HEAD = template(("00", SCHEME_GUID))
 
 _CATEGORY_FORM = re.compile(r"[0-9]{4}")
 _COUNTRY_FORM = re.compile(r"[A-Z]{2}")
+_PLACE_FORM = re.compile(rf"[0-9A-Za-z._-]{{1,{PLACE_LENGTH_MAX}}}")
+_SERIAL_FORM = re.compile(r"[1-9][0-9]{0,7}")
+_EXPIRY_FORM = re.compile(r"[1-9][0-9]{9}")
+_KEY_ID_FORM = re.compile(rf"[0-9A-Za-z_-]{{{KEY_ID_LENGTH}}}")
+
+_SIGNATURE, _SIGNATURE_REST = "80", "81"
+_HALF = 43
+_UNSIGNED_HALF = "A" * _HALF
+_SIGNATURE_TAIL = re.compile(
+    rf"03{_HALF}([0-9A-Za-z_-]{{{_HALF}}})"
+    rf"{_SIGNATURE_REST}60{re.escape(_ACCOUNT_HEAD)}01{_HALF}([0-9A-Za-z_-]{{{_HALF}}})"
+    r"6304[0-9A-Fa-f]{4}"
+)
+_SIGNATURE_TAIL_LENGTH = 4 + _HALF + 4 + len(_ACCOUNT_HEAD) + 4 + _HALF + 8
+
 _AMOUNT_FORM = re.compile(r"([0-9]+)(?:\.([0-9]*))?")
 
 
@@ -46,11 +80,19 @@ _AMOUNT_FORM = re.compile(r"([0-9]+)(?:\.([0-9]*))?")
 class MerchantQr:
     """What a QR code of our scheme says.
 
-    ``name``, ``city`` and ``category_code`` are what is printed, and nothing vouches for them: a
-    payload has a checksum, not a signature. Show people the record of ``merchant_id``.
+    ``name``, ``city`` and ``category_code`` are what was printed. Show people the record of
+    ``merchant_id``: it is what they pay.
     """
 
     merchant_id: str
+    store_id: str = ""
+    """The merchant's shop; may be empty."""
+    terminal_id: str = ""
+    """The till; may be empty."""
+    serial: int = 0
+    """Which issue of the shop's static code this is, from 1; 0: a dynamic code, or an old one."""
+    expire_time: int = 0
+    """Seconds since 1970-01-01 UTC, from which on the code is refused; 0: never."""
     name: str
     city: str
     category_code: str
@@ -67,6 +109,17 @@ class MerchantQr:
     """Printed once and paid many times (object 01 is "11"), and not made for one payment ("12")."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Who vouches for a code."""
+
+    key_id: str
+    signed: str
+    """The characters that the signature is over, from the first on."""
+    value: bytes
+    """64 bytes of Ed25519 (RFC 8032)."""
+
+
 def amount_minor_max(currency_code: str) -> int:
     """The largest amount that object 54 has room for, in the currency's minor unit."""
     exponent = CURRENCIES[currency_code].exponent
@@ -75,33 +128,75 @@ def amount_minor_max(currency_code: str) -> int:
     return min(largest, AMOUNT_MINOR_MAX)
 
 
-def write(qr: MerchantQr) -> str:
-    """The payload. The same ``qr`` always gives the same text.
+def is_place(text: str) -> bool:
+    """Whether ``text`` can be a store id or a terminal id."""
+    return _PLACE_FORM.fullmatch(text) is not None
+
+
+def places_fit(merchant_id: str, *, store_id: str, terminal_id: str) -> bool:
+    """Whether the three have room in one template, whatever the serial."""
+    lengths = [len(_ACCOUNT_HEAD), 4 + len(merchant_id), 4 + len(str(SERIAL_MAX))]
+    lengths += [4 + len(place) for place in (store_id, terminal_id) if place]
+    return sum(lengths) <= VALUE_LENGTH_MAX
+
+
+def write(qr: MerchantQr, *, key_id: str, sign: Callable[[bytes], bytes]) -> str:
+    """The signed payload. The same ``qr`` and key always give the same text.
 
     The caller has checked every field (lengths, characters, amount up to ``amount_minor_max``).
     """
+    unsigned = emvco.build(_presented(qr, key_id=key_id))
+    signed = unsigned[:-_SIGNATURE_TAIL_LENGTH]
+    signature = base64.urlsafe_b64encode(sign(signed.encode())).rstrip(b"=").decode()
+    halves = signature[:_HALF], signature[_HALF:]
+    rest = template(("00", SCHEME_GUID), ("01", halves[1]))
+    return seal(signed + write_object("03", halves[0]) + write_object(_SIGNATURE_REST, rest))
+
+
+def _presented(qr: MerchantQr, *, key_id: str) -> emvco.MerchantPresented:
+    """With room for the signature."""
     currency = CURRENCIES[qr.currency_code]
-    account = emvco.Template(id=_OUR_ACCOUNT, guid=SCHEME_GUID, data=(("01", qr.merchant_id),))
-    return emvco.build(
-        emvco.MerchantPresented(
-            initiation=_STATIC if qr.static else _DYNAMIC,
-            accounts=(account,),
-            category_code=qr.category_code,
-            currency_number=currency.number,
-            amount=_amount_text(qr.amount_minor, currency) if qr.amount_minor else "",
-            country_code=qr.country_code,
-            name=qr.name,
-            city=qr.city,
-            additional=emvco.AdditionalData(reference_label=qr.reference),
-        )
+    places = [("01", qr.merchant_id), ("02", qr.store_id), ("03", qr.terminal_id)]
+    if qr.serial:
+        places.append(("04", str(qr.serial)))
+    expiry = [("02", str(qr.expire_time))] if qr.expire_time else []
+    return emvco.MerchantPresented(
+        initiation=_STATIC if qr.static else _DYNAMIC,
+        accounts=(
+            emvco.Template(
+                id=_OUR_ACCOUNT,
+                guid=SCHEME_GUID,
+                data=tuple((id_, value) for id_, value in places if value),
+            ),
+        ),
+        category_code=qr.category_code,
+        currency_number=currency.number,
+        amount=_amount_text(qr.amount_minor, currency) if qr.amount_minor else "",
+        country_code=qr.country_code,
+        name=qr.name,
+        city=qr.city,
+        additional=emvco.AdditionalData(
+            reference_label=qr.reference,
+            # Where other schemes' tills look for it. A sticker that lives for years is kept small.
+            terminal_label="" if qr.static else qr.terminal_id,
+        ),
+        unreserved=(
+            emvco.Template(
+                id=_SIGNATURE,
+                guid=SCHEME_GUID,
+                data=(("01", key_id), *expiry, ("03", _UNSIGNED_HALF)),
+            ),
+            emvco.Template(id=_SIGNATURE_REST, guid=SCHEME_GUID, data=(("01", _UNSIGNED_HALF),)),
+        ),
     )
 
 
-def read(text: str) -> MerchantQr:
-    """Read a payload that somebody scanned: any text at all.
+def read(text: str) -> tuple[MerchantQr, Signature | None]:
+    """Read a payload that somebody scanned, any text at all; None: it is not signed.
 
-    Raises ``QrNotOurs`` for a sound payload without our GUID, ``QrInvalid`` for all else that is
-    not a sound payload of ours. Their messages never quote the text.
+    Whether the signature is right is not asked here. Raises ``QrNotOurs`` for a sound payload
+    without our GUID, ``QrInvalid`` for all else that is not a sound payload of ours. Their messages
+    never quote the text.
     """
     payload = _sound_payload(text)
     account = _our_account(payload)
@@ -116,8 +211,15 @@ def read(text: str) -> MerchantQr:
         raise QrInvalid("Object 53 names no currency that we know.")
     _optional(payload.find("61"), "61", 10)
     amount = payload.value("54")
-    return MerchantQr(
+    signature = _signature(text, payload)
+    expiry = payload.find(_SIGNATURE, "02") if signature else None
+    serial = account.find("04")
+    qr = MerchantQr(
         merchant_id=_printable(account.find("01"), "01", MERCHANT_ID_LENGTH_MAX),
+        store_id=_place(account.find("02")),
+        terminal_id=_place(account.find("03")),
+        serial=0 if serial is None else int(_matching(serial, "26-04", _SERIAL_FORM)),
+        expire_time=0 if expiry is None else int(_matching(expiry, "80-02", _EXPIRY_FORM)),
         name=_printable(payload.find("59"), "59", NAME_LENGTH_MAX),
         city=_printable(payload.find("60"), "60", CITY_LENGTH_MAX),
         category_code=_matching(payload.find("52"), "52", _CATEGORY_FORM),
@@ -127,6 +229,7 @@ def read(text: str) -> MerchantQr:
         reference=_reference(payload),
         static=initiation == _STATIC,
     )
+    return qr, signature
 
 
 def _amount_text(amount_minor: int, currency: Currency) -> str:
@@ -176,6 +279,36 @@ def _our_account(payload: Payload) -> DataObject:
     if not ours[0].value.startswith(_ACCOUNT_HEAD):
         raise QrInvalid("The scheme's name must come first in its template.")
     return ours[0]
+
+
+def _signature(text: str, payload: Payload) -> Signature | None:
+    """Who vouches for the code. One that looks signed, and is not signed to its end, is refused."""
+    claims = [
+        item.id
+        for item in payload.objects
+        if item.id in UNRESERVED_TEMPLATES and item.value.startswith(_ACCOUNT_HEAD)
+    ]
+    if not claims:
+        return None
+    tail = _SIGNATURE_TAIL.fullmatch(text[-_SIGNATURE_TAIL_LENGTH:])
+    last = [item.id for item in payload.objects[-3:]]
+    if claims != [_SIGNATURE, _SIGNATURE_REST] or last != [*claims, "63"] or tail is None:
+        raise QrInvalid("The signature is not where it must be, at the end of the code.")
+    if payload.find(_SIGNATURE, "03") is None:
+        raise QrInvalid("Object 80 is malformed.")
+    encoded = tail[1] + tail[2]
+    value = base64.urlsafe_b64decode(encoded + "==")
+    if base64.urlsafe_b64encode(value).rstrip(b"=").decode() != encoded:
+        raise QrInvalid("The signature is malformed.")  # two spellings of one are one too many
+    return Signature(
+        key_id=_matching(payload.find(_SIGNATURE, "01"), "80-01", _KEY_ID_FORM),
+        signed=text[:-_SIGNATURE_TAIL_LENGTH],
+        value=value,
+    )
+
+
+def _place(item: DataObject | None) -> str:
+    return "" if item is None else _matching(item, "of a store or terminal", _PLACE_FORM)
 
 
 def _required(item: DataObject | None, id_: str) -> str:

@@ -6,7 +6,7 @@ A test compares the two.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import Column, DateTime, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 
 METADATA = MetaData()
 
@@ -29,3 +29,14 @@ MERCHANTS = Table(
     PrimaryKeyConstraint("id", name="pk_merchants"),
 )
 """The shops that take QR payments."""
+
+QR_SERIALS = Table(
+    "qr_serials",
+    METADATA,
+    _code("merchant_id"),
+    _code("store_id"),
+    Column("serial", Integer, nullable=False),
+    Column("update_time", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("merchant_id", "store_id", name="pk_qr_serials"),
+)
+"""Which issue of a shop's static code is the current one; lower ones are revoked."""

@@ -83,6 +83,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "barcode-expired": ProblemType(
         410, "The barcode has expired", "A barcode lives for a short time. Ask for a new one."
     ),
+    "qr-expired": ProblemType(
+        410, "The code has expired", "The code was made for one payment. Ask for a new one."
+    ),
+    "qr-revoked": ProblemType(
+        410, "The code has been replaced", "The merchant has a newer code. Ask for that one."
+    ),
     "body-too-large": ProblemType(
         413, "The body is too large", "A request body has at most 65536 bytes."
     ),
@@ -107,7 +113,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     ),
     "wallet-closed": ProblemType(422, "The wallet is closed", "One of the two wallets is closed."),
     "qr-invalid": ProblemType(
-        422, "This is not a payment code", "The text is not a sound EMVCo QR code."
+        422,
+        "This is not a payment code",
+        "The text is not a sound EMVCo QR code, or nobody we trust has signed it.",
     ),
     "qr-not-ours": ProblemType(
         422, "This code is not one of ours", "The code belongs to another payment scheme."
@@ -157,6 +165,8 @@ _REASONS: dict[str, str] = {
     "WALLET_CLOSED": "wallet-closed",
     "QR_INVALID": "qr-invalid",
     "QR_NOT_OURS": "qr-not-ours",
+    "QR_EXPIRED": "qr-expired",
+    "QR_REVOKED": "qr-revoked",
     "BARCODE_UNKNOWN": "barcode-unknown",
     "BARCODE_USED": "barcode-used",
     "BARCODE_EXPIRED": "barcode-expired",
@@ -185,12 +195,13 @@ _FIELDS: dict[str, str] = {
     "page_size": "limit",
     "start_time": "from",
     "end_time": "to",
+    "store_id": "store",
     "after_number": "after",
     **{
         name: name
         for name in (
             *("to", "qr", "barcode", "bank_account", "amount", "currency", "note", "order_ref"),
-            *("holder", "iban", "status", "kind", "format"),
+            *("holder", "iban", "status", "kind", "format", "serial"),
         )
     },
 }

@@ -137,13 +137,18 @@ def scan_text(text: str) -> Scan:
     objects = reader.payload(text)
     if reader.lost and not text.isascii():
         # Latin-1 has one character for each byte, so that the same walk counts bytes.
+        content = text.encode()
         by_bytes = _Reader(byte_lengths=True)
         try:
-            objects_by_bytes = by_bytes.payload(text.encode().decode("latin-1"))
+            objects_by_bytes = by_bytes.payload(content.decode("latin-1"))
         except UnicodeDecodeError:  # an end within a character: bytes were not counted, either
             by_bytes.lost = True
         if not by_bytes.lost:
             reader, objects = by_bytes, objects_by_bytes
+            reader.faults = [
+                EmvcoError(fault.code, len(content[: fault.offset].decode(errors="ignore")))
+                for fault in reader.faults
+            ]
     faults = list(reader.faults)
     if objects and not reader.lost:
         faults += _checksum_faults(text, objects)

@@ -214,6 +214,11 @@ def test_lengths_in_bytes_are_read_and_told() -> None:
     assert payload.value("59") == "Caf\u00e9!"
     assert payload.value("64", "01") == "\u6700\u4f73!!!!"
     assert "byte-lengths" in {item.code for item in emvco.validate(text)}
+    # The place of a fault is still one in the text.
+    twice = head + "5901x" + "6304"
+    with pytest.raises(EmvcoError) as refusal:
+        emvco.parse(twice + emvco.checksum(twice))
+    assert (refusal.value.code, refusal.value.offset) == ("duplicate-id", len(head))
     # Where both ways work, characters are meant (4.4.1.1).
     both = sealed(("00", "01"), ("59", "Caf\u00e9"))
     assert not emvco.parse(both).byte_lengths

@@ -90,7 +90,8 @@ class PaymentServiceServicer:
         NOT_FOUND CALLER_NOT_FOUND, ALREADY_EXISTS REQUEST_ID_REUSED (same request_id, other content),
         ABORTED REQUEST_ID_IN_FLIGHT (the first one with this request_id has not ended yet; retryable),
         FAILED_PRECONDITION SAME_WALLET, CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE, AMOUNT_REQUIRED,
-        AMOUNT_MISMATCH, WALLET_CLOSED, QR_INVALID, QR_NOT_OURS, BARCODE_UNKNOWN, BARCODE_USED, BARCODE_EXPIRED,
+        AMOUNT_MISMATCH, WALLET_CLOSED, QR_INVALID, QR_NOT_OURS, QR_EXPIRED, QR_REVOKED, BARCODE_UNKNOWN,
+        BARCODE_USED, BARCODE_EXPIRED,
         RESOURCE_EXHAUSTED RATE_LIMITED (retry_after_seconds in metadata), PERMISSION_DENIED,
         UNAVAILABLE (the outcome is unknown until the item is repeated).
         """
