@@ -15,12 +15,13 @@ from barcode_svc.merchants_rpc import ALLOWED_CALLERS as MERCHANT_CALLERS
 from barcode_svc.merchants_rpc import MerchantServicer
 from barcode_svc.places import Places
 from barcode_svc.pool import CodePool
-from barcode_svc.rpc import ALLOWED_CALLERS, BarcodeServicer
+from barcode_svc.qr_signer import QrSigner
+from barcode_svc.rpc import ALLOWED_CALLERS, BarcodeServicer, QrLifetimes
 from barcode_svc.settings import BarcodeSettings
 from barcode_svc.studio import Studio
 from barcode_svc.valkey import Valkey, open_valkey
 from chassis.clock import Clock, SystemClock
-from chassis.database import Database, open_database
+from chassis.database import open_database
 from chassis.ids import IdMaker
 from chassis.logs import configure_logs
 from chassis.process import run
@@ -71,6 +72,20 @@ async def main() -> None:
         clock = SystemClock()
         ids = IdMaker(clock=clock)
         barcodes, pool = _barcodes(settings, valkey=valkey, clock=clock, ids=ids)
+        merchants = Merchants(database=database, clock=clock)
+        logos = Logos(
+            merchants=merchants,
+            blobs=_blobs(settings),
+            studio=studio,
+            remembered_bytes_max=settings.logos_remembered_bytes_max,
+        )
+        places = Places(
+            database=database,
+            merchants=merchants,
+            clock=clock,
+            ids=ids,
+            places_max=settings.places_per_merchant_max,
+        )
         services = [
             RpcService(
                 descriptor=barcode_pb2.DESCRIPTOR.services_by_name["BarcodeService"],
@@ -83,10 +98,21 @@ async def main() -> None:
                         posters_remembered_max=settings.posters_remembered_max,
                         posters_waiting_max=settings.posters_waiting_max,
                     ),
+                    signer=QrSigner(
+                        signing_key=settings.qr_signing_key,
+                        accepted=settings.qr_keys_accepted,
+                        unsigned_accepted=settings.qr_unsigned_accepted,
+                        remembered_max=settings.qrs_remembered_max,
+                    ),
+                    lifetimes=QrLifetimes(
+                        settings.qr_lifetime_seconds, settings.qr_lifetime_seconds_max
+                    ),
+                    logos=logos,
+                    clock=clock,
                 ),
                 allowed_callers=ALLOWED_CALLERS,
             ),
-            _merchants(settings, database=database, studio=studio, clock=clock, ids=ids),
+            _merchants(merchants, places=places, logos=logos),
         ]
         await serve(
             settings=settings,
@@ -116,29 +142,11 @@ def _barcodes(
     return barcodes, pool
 
 
-def _merchants(
-    settings: BarcodeSettings, *, database: Database, studio: Studio, clock: Clock, ids: IdMaker
-) -> RpcService:
-    merchants = Merchants(database=database, clock=clock)
+def _merchants(merchants: Merchants, *, places: Places, logos: Logos) -> RpcService:
     return RpcService(
         descriptor=merchant_pb2.DESCRIPTOR.services_by_name["MerchantService"],
         register=merchant_pb2_grpc.add_MerchantServiceServicer_to_server,
-        servicer=MerchantServicer(
-            merchants=merchants,
-            places=Places(
-                database=database,
-                merchants=merchants,
-                clock=clock,
-                ids=ids,
-                places_max=settings.places_per_merchant_max,
-            ),
-            logos=Logos(
-                merchants=merchants,
-                blobs=_blobs(settings),
-                studio=studio,
-                remembered_bytes_max=settings.logos_remembered_bytes_max,
-            ),
-        ),
+        servicer=MerchantServicer(merchants=merchants, places=places, logos=logos),
         allowed_callers=MERCHANT_CALLERS,
     )
 

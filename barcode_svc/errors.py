@@ -158,3 +158,17 @@ class QrNotOurs(ServiceError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "QR_NOT_OURS"
+
+
+class QrRevoked(ServiceError):
+    """This printed code is no longer valid: the shop has a newer one."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "QR_REVOKED"
+
+
+class QrExpired(ServiceError):
+    """This code was made for one payment, and its time is over. Ask for a new one."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "QR_EXPIRED"

@@ -11,7 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from barcode_svc import code_lists, emvco, model
+from barcode_svc import code_lists, model
+from barcode_svc.emvco.rules import CITY_LENGTH_MAX, NAME_LENGTH_MAX
 from barcode_svc.errors import (
     MerchantClosed,
     StoreClosed,
@@ -96,8 +97,8 @@ def check_merchant(merchant: Merchant) -> None:
     """Raise ``InvalidArgument`` with every field that breaks a rule."""
     rules: list[tuple[str, object, str]] = [
         ("id", model.is_merchant_id(merchant.id), 'must be "mer_" and up to 60 letters or digits'),
-        ("name", model.is_label(merchant.name, emvco.NAME_LENGTH_MAX), model.label_rule(25)),
-        ("city", model.is_label(merchant.city, emvco.CITY_LENGTH_MAX), model.label_rule(15)),
+        ("name", model.is_label(merchant.name, NAME_LENGTH_MAX), model.label_rule(25)),
+        ("city", model.is_label(merchant.city, CITY_LENGTH_MAX), model.label_rule(15)),
         (
             "category_code",
             merchant.category_code in code_lists.category_codes(),
@@ -128,10 +129,10 @@ def _local_rules(local: LocalName) -> list[tuple[str, object, str]]:
             local.language_code in code_lists.language_codes(),
             "must be a language code of ISO 639-1, two small letters",
         ),
-        ("local.name", _is_local(local.name, emvco.NAME_LENGTH_MAX), _local_rule(25)),
+        ("local.name", _is_local(local.name, NAME_LENGTH_MAX), _local_rule(25)),
         (
             "local.city",
-            not local.city or _is_local(local.city, emvco.CITY_LENGTH_MAX),
+            not local.city or _is_local(local.city, CITY_LENGTH_MAX),
             _local_rule(15),
         ),
     ]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from google.protobuf import timestamp_pb2
 
 from barcode_svc import model, operations
 from barcode_svc.barcodes import Barcodes, RedeemedBarcode, Redemption
 from barcode_svc.drawing import Draughtsman, QrFormat
+from barcode_svc.logos import Logos
 from barcode_svc.merchants_rpc import merchant_message
-from barcode_svc.model import PaymentRequest, RequestedAmount
+from barcode_svc.model import PaymentRequest, Place, RequestedAmount
+from barcode_svc.operations import WantedQr
 from barcode_svc.poster_words import DEFAULT_LANGUAGE
 from barcode_svc.posters import PosterSize
+from barcode_svc.qr_signer import QrSigner
+from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import FieldViolation, InvalidArgument, ServiceError, to_item_error
 from chassis.settings import Secret
@@ -26,7 +32,9 @@ ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "RedeemBarcodes": frozenset({"payment"}),
     "RenderMerchantQr": frozenset({"gateway", "payment", "operator"}),
     "RenderPoster": frozenset({"gateway", "operator"}),
+    "RevokeMerchantQr": frozenset({"gateway", "operator"}),
     "DecodeQrs": frozenset({"gateway", "payment"}),
+    "ListQrKeys": frozenset({"gateway", "payment", "operator"}),
 }
 
 _FORMATS: Mapping[int, QrFormat] = {
@@ -41,11 +49,33 @@ _POSTER_SIZES: Mapping[int, PosterSize] = {
 _KEY_PART_RULE = "must be 1 to 200 visible ASCII characters"
 
 
+class QrLifetimes(NamedTuple):
+    """How long codes for one payment are taken."""
+
+    seconds: int
+    """If nobody says."""
+    seconds_max: int
+
+
 class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
     """The gRPC face of barcode_svc."""
 
-    def __init__(self, *, barcodes: Barcodes, database: Database, draughtsman: Draughtsman) -> None:
+    def __init__(
+        self,
+        *,
+        barcodes: Barcodes,
+        database: Database,
+        draughtsman: Draughtsman,
+        signer: QrSigner,
+        lifetimes: QrLifetimes,
+        logos: Logos,
+        clock: Clock,
+    ) -> None:
         self._barcodes = barcodes
+        self._signer = signer
+        self._lifetimes = lifetimes
+        self._logos = logos
+        self._clock = clock
         self._database = database
         self._draughtsman = draughtsman
 
@@ -91,16 +121,54 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
         qr, drawing = await operations.render_merchant_qr(
             self._database,
             self._draughtsman,
-            merchant_id=request.merchant_id,
+            self._signer,
+            wanted=WantedQr(
+                merchant_id=request.merchant_id,
+                store_id=request.store_id,
+                terminal_id=request.terminal_id,
+                requested=_requested_amount(request),
+                reference=request.reference,
+                lifetime_seconds=self._lifetime_seconds(request),
+            ),
             form=form,
-            requested=_requested_amount(request),
-            reference=request.reference,
+            now=self._clock.now(),
         )
         return barcode_pb2.RenderMerchantQrResponse(
             content=drawing.content,
             content_type=drawing.content_type,
             etag=drawing.etag,
             static=qr.static,
+            serial=qr.serial,
+            expire_time=_timestamp(qr.expire_time),
+        )
+
+    def _lifetime_seconds(self, request: barcode_pb2.RenderMerchantQrRequest) -> int:
+        if not 0 <= request.lifetime_seconds <= self._lifetimes.seconds_max:
+            rule = f"must be at most {self._lifetimes.seconds_max}"
+            raise InvalidArgument([("lifetime_seconds", rule)])
+        return request.lifetime_seconds or self._lifetimes.seconds
+
+    async def RevokeMerchantQr(
+        self, request: barcode_pb2.RevokeMerchantQrRequest, context: Any
+    ) -> barcode_pb2.RevokeMerchantQrResponse:
+        """End a shop's printed codes."""
+        serial = await operations.revoke_merchant_qr(
+            self._database,
+            Place(request.merchant_id, request.store_id),
+            revoked=request.serial,
+            now=self._clock.now(),
+        )
+        return barcode_pb2.RevokeMerchantQrResponse(serial=serial)
+
+    async def ListQrKeys(
+        self, request: barcode_pb2.ListQrKeysRequest, context: Any
+    ) -> barcode_pb2.ListQrKeysResponse:
+        """The keys that vouch for codes."""
+        return barcode_pb2.ListQrKeysResponse(
+            keys=[
+                barcode_pb2.QrKey(key_id=key.id, public_key=key.content)
+                for key in self._signer.keys
+            ]
         )
 
     async def RenderPoster(
@@ -113,6 +181,8 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
         drawing = await operations.render_poster(
             self._database,
             self._draughtsman,
+            self._signer,
+            self._logos,
             merchant_id=request.merchant_id,
             size=size,
             language=request.language or DEFAULT_LANGUAGE,
@@ -126,7 +196,9 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
     ) -> barcode_pb2.DecodeQrsResponse:
         """Read QR codes, each answered for itself."""
         _check_count("texts", request.texts)
-        outcomes = await operations.decode_qrs(self._database, request.texts)
+        outcomes = await operations.decode_qrs(
+            self._database, self._signer, request.texts, now=self._clock.now()
+        )
         return barcode_pb2.DecodeQrsResponse(results=[_decoded_qr(outcome) for outcome in outcomes])
 
 
@@ -180,4 +252,11 @@ def _decoded_qr(outcome: PaymentRequest | ServiceError) -> barcode_pb2.DecodedQr
         ),
         reference=outcome.reference,
         static=outcome.static,
+        store_id=outcome.store_id,
+        terminal_id=outcome.terminal_id,
+        expire_time=_timestamp(outcome.expire_time),
     )
+
+
+def _timestamp(seconds: int) -> timestamp_pb2.Timestamp | None:
+    return timestamp_pb2.Timestamp(seconds=seconds) if seconds else None

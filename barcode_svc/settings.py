@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from barcode_svc.barcodes import BarcodeLimits
+from barcode_svc.qr_signer import KEYS_MAX, read_key
 from chassis.settings import (
     PositiveInt,
     PositiveSeconds,
@@ -43,6 +44,20 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
     """How many there are afterwards."""
     pool_look_seconds: PositiveSeconds = 5.0
     """How often the level is looked at when nobody asks for codes."""
+    qr_signing_key: Secret
+    """Signs merchants' codes: an Ed25519 private key, 43 characters of base64url (RFC 8037, d). The
+    same for all processes."""
+    qr_keys_accepted: tuple[str, ...] = ()
+    """Public keys of earlier signing keys (RFC 8037, x), at most 15: what they signed is still
+    taken."""
+    qr_unsigned_accepted: bool = False
+    """Whether codes that were printed before codes were signed are taken. Anybody can make one."""
+    qr_lifetime_seconds: PositiveInt = 900
+    """How long a code for one payment is taken, if whoever asks for it does not say."""
+    qr_lifetime_seconds_max: PositiveInt = 86_400
+    """The longest that may be asked for."""
+    qrs_remembered_max: PositiveInt = 1024
+    """Codes whose signature was found right, in memory, at most 3 KB each."""
     drawings_remembered_max: PositiveInt = 256
     """Images of merchants' static codes in memory, at most 8 KB each."""
     posters_remembered_max: PositiveInt = 64
@@ -95,6 +110,19 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
                 for name, secret in keys.items()
                 if not secret.reveal()
             ]
+        try:
+            read_key(self.qr_signing_key.reveal())
+        except ValueError as error:
+            faults.append(f"QR_SIGNING_KEY: {error}")
+        for key in self.qr_keys_accepted:
+            try:
+                read_key(key)
+            except ValueError as error:
+                faults.append(f"QR_KEYS_ACCEPTED: {error}")
+        if len(self.qr_keys_accepted) >= KEYS_MAX:
+            faults.append(f"QR_KEYS_ACCEPTED: has more than {KEYS_MAX - 1} keys")
+        if self.qr_lifetime_seconds > self.qr_lifetime_seconds_max:
+            faults.append("QR_LIFETIME_SECONDS: is more than QR_LIFETIME_SECONDS_MAX")
         if faults:
             raise SettingsError(faults)
 

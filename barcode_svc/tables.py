@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -101,3 +102,14 @@ MERCHANT_CHANGES = Table(
     PrimaryKeyConstraint("merchant_id", "number", name="pk_merchant_changes"),
 )
 """Who did what, when. Only ever added to."""
+
+QR_SERIALS = Table(
+    "qr_serials",
+    METADATA,
+    _code("merchant_id"),
+    _code("store_id"),
+    Column("serial", Integer, nullable=False),
+    Column("update_time", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("merchant_id", "store_id", name="pk_qr_serials"),
+)
+"""Which issue of a shop's static code is the current one; lower ones are revoked."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "down": CommandEntry("cli.down", "Stop it, and wait until everything is gone."),
     "status": CommandEntry("cli.status", "Show what runs and whether it works."),
     "token": CommandEntry("cli.token", "Print a token to call the HTTP API with."),
+    "qr": CommandEntry("cli.qr", "Read and check EMVCo payment codes."),
     "dead-letters": CommandEntry("cli.dead_letters", "See to payments that could not be done."),
     "bench": CommandEntry("cli.bench", "Measure a running system."),
 }

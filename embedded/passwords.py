@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 _PASSWORD_BYTES = 24
+_KEY_BYTES = 32
 
 
 def make_password() -> str:
@@ -31,4 +32,12 @@ def remembered_password(file: Path) -> str:
     """The password in a file; made and written on first use."""
     if not file.exists():
         write_private(file, make_password())
+    return file.read_text(encoding="utf-8").strip()
+
+
+def remembered_key(file: Path) -> str:
+    """The private Ed25519 key in a file, 43 characters of base64url (RFC 8037, d); made and written
+    on first use. Any 32 random bytes are one (RFC 8032, 5.1.5)."""
+    if not file.exists():
+        write_private(file, secrets.token_urlsafe(_KEY_BYTES))
     return file.read_text(encoding="utf-8").strip()

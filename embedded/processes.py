@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from embedded.child import Command
 from embedded.layout import Layout, certificate_files
-from embedded.passwords import remembered_password, write_private
+from embedded.passwords import remembered_key, remembered_password, write_private
 from embedded.ports import LOOPBACK, check_listening
 from embedded.servers import Servers
 from embedded.supervisor import Program
@@ -82,6 +82,7 @@ def _settings(
         return {f"{name.upper()}_TARGET": f"{LOOPBACK}:{ports[name]}" for name in names}
 
     code_key = remembered_password(layout.secret_file("code-hmac.key"))
+    signing_key = remembered_key(layout.secret_file("qr-signing.key"))
     return {
         "wallet": {**listen("wallet"), **database("wallet")},
         "barcode": {
@@ -90,6 +91,7 @@ def _settings(
             **secret("VALKEY_URL", "barcode.valkey-url", servers.valkey_url),
             **secret("CODE_HMAC_KEY", "code-hmac.key", code_key),
             "LOGO_FOLDER": str(layout.logos),
+            **secret("QR_SIGNING_KEY", "qr-signing.key", signing_key),
         },
         "ledger": {
             **listen("ledger"),

@@ -145,6 +145,29 @@ class DecodedQr(Answer, frozen=True, kw_only=True):
     static: bool
 
 
+class PrintedQr(Answer, frozen=True, kw_only=True):
+    """Which issue of a printed code is valid now; all earlier ones are refused."""
+
+    serial: Annotated[int, Meta(examples=[2])]
+
+
+class QrKey(Answer, frozen=True, kw_only=True):
+    """A public key (RFC 8037)."""
+
+    kty: Literal["OKP"] = "OKP"
+    crv: Literal["Ed25519"] = "Ed25519"
+    x: Annotated[str, Meta(examples=["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"])]
+    kid: Annotated[str, Meta(examples=["kPrK_qmx"])]
+    alg: Literal["EdDSA"] = "EdDSA"
+    use: Literal["sig"] = "sig"
+
+
+class QrKeys(Answer, frozen=True, kw_only=True):
+    """The keys that vouch for merchants' codes (RFC 7517)."""
+
+    keys: list[QrKey]
+
+
 class BankAccount(Answer, frozen=True, kw_only=True):
     """A bank account; most of the IBAN is hidden."""
 

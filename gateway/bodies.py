@@ -135,6 +135,29 @@ Iban = Annotated[
 ]
 
 
+StoreId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=16,
+        pattern=PRINTABLE_ASCII,
+        description="The shop whose codes are meant; none: the codes without a shop.",
+        examples=["baixa"],
+        extra={"rule": "must be the id of a shop, at most 16 characters"},
+    ),
+]
+Serial = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=99_999_999,
+        description="The last issue that ends. With it the request can be repeated safely.",
+        examples=[1],
+        extra={"rule": "must be a serial that was printed"},
+    ),
+]
+
+
 class Body(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A request body. Fields that are not named here are refused; null means left out."""
 
@@ -180,6 +203,13 @@ class BankAccountBody(Body, frozen=True, kw_only=True):
 
     holder: Holder
     iban: Iban
+
+
+class RevokeQrBody(Body, frozen=True, kw_only=True):
+    """End printed codes. Without ``serial``: all that have been printed."""
+
+    store: StoreId | None = None
+    serial: Serial | None = None
 
 
 class DecodeQrBody(Body, frozen=True, kw_only=True):

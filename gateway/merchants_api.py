@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
+import msgspec
 from msgspec import UNSET
 
 from chassis.errors import from_item_error
 from gateway import answers
-from gateway.bodies import AMOUNT_MAX, DecodeQrBody
+from gateway.bodies import AMOUNT_MAX, DecodeQrBody, RevokeQrBody
 from gateway.merchant_answers import record_answer
 from gateway.merchant_records_api import merchant_id_of, sees_all
 from gateway.operation import Call, Headers, Reply
@@ -18,11 +21,23 @@ from gateway.upstream import Upstream
 from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
 
-STATIC_QR_SECONDS = 7 * 24 * 3600
-"""How long a merchant's static code may be kept without asking; what is printed lives for years."""
+STATIC_QR_SECONDS = 24 * 3600
+"""How long a merchant's static code may be kept without asking. What is printed lives for years,
+but it can be revoked: a cache may hand out a dead code for a day at most. Who scans it is told so,
+and nobody loses money; a page that has just revoked one fetches it anew (RFC 9111, 5.2.1.4)."""
+STATIC_QR_STALE_SECONDS = 7 * 24 * 3600
+"""How much longer it may be shown while we cannot be asked (RFC 5861, section 4): a poster that is
+most likely right beats none."""
+QR_KEYS_SECONDS = 300
+"""How long keys may be kept without asking: this long before its first code a new key must be
+known."""
+_STATIC_CACHE = b"public, max-age=%d, stale-if-error=%d" % (
+    STATIC_QR_SECONDS,
+    STATIC_QR_STALE_SECONDS,
+)
 
-_KEPT_LONG = b"public, max-age=%d" % STATIC_QR_SECONDS
-
+KEY_SET_TYPE = "application/jwk-set+json"
+"""RFC 7517, section 8.5.1."""
 _FORMATS = {
     "text": barcode_pb2.QR_FORMAT_TEXT,
     "svg": barcode_pb2.QR_FORMAT_SVG,
@@ -74,7 +89,7 @@ class MerchantsApi:
             raise invalid_request(("amount", "is required: a currency alone asks for nothing"))
         rendered = await self._upstream.call(self._upstream.barcode.RenderMerchantQr, request)
         # An answer for somebody's own amount is asked for again each time: it costs one 304.
-        cache = _KEPT_LONG if rendered.static else b"no-cache"
+        cache = _STATIC_CACHE if rendered.static else b"no-cache"
         shown = (b"content-type", _MEDIA_TYPES[query.image_format])
         return _drawing_reply(call, rendered, cache=cache, headers=[shown, _INERT])
 
@@ -94,7 +109,44 @@ class MerchantsApi:
             (b"content-type", b"application/pdf"),
             (b"content-disposition", b'inline; filename="%s"' % name),
         ]
-        return _drawing_reply(call, rendered, cache=_KEPT_LONG, headers=shown)
+        return _drawing_reply(call, rendered, cache=_STATIC_CACHE, headers=shown)
+
+    async def revoke(self, call: Call) -> Reply:
+        """POST /merchants/{merchant_id}/qr/revoke: by the merchant itself, or an operator."""
+        merchant_id = merchant_id_of(call)
+        if call.user.role != "operator" and call.user.id != merchant_id:
+            raise Problem("forbidden")
+        body: RevokeQrBody = call.body
+        response = await self._upstream.call(
+            self._upstream.barcode.RevokeMerchantQr,
+            barcode_pb2.RevokeMerchantQrRequest(
+                merchant_id=merchant_id, store_id=body.store or "", serial=body.serial or 0
+            ),
+        )
+        return json_reply(answers.PrintedQr(serial=response.serial))
+
+    async def keys(self, call: Call) -> Reply:  # noqa: ARG002 - the same for everybody
+        """GET /qr/keys: what apps check codes with when they are offline."""
+        response = await self._upstream.call(
+            self._upstream.barcode.ListQrKeys, barcode_pb2.ListQrKeysRequest()
+        )
+        keys = [
+            answers.QrKey(
+                kid=key.key_id,
+                x=base64.urlsafe_b64encode(key.public_key).rstrip(b"=").decode("ascii"),
+            )
+            for key in response.keys
+        ]
+        content = msgspec.json.encode(answers.QrKeys(keys=keys))
+        return Reply(
+            200,
+            content,
+            [
+                (b"content-type", KEY_SET_TYPE.encode()),
+                (b"content-length", b"%d" % len(content)),
+                (b"cache-control", b"public, max-age=%d" % QR_KEYS_SECONDS),
+            ],
+        )
 
     async def decode(self, call: Call) -> Reply:
         """POST /qr/decode: what the app shows before the customer confirms."""

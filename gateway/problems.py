@@ -98,6 +98,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "barcode-expired": ProblemType(
         410, "The barcode has expired", "A barcode lives for a short time. Ask for a new one."
     ),
+    "qr-expired": ProblemType(
+        410, "The code has expired", "The code was made for one payment. Ask for a new one."
+    ),
+    "qr-revoked": ProblemType(
+        410, "The code has been replaced", "The merchant has a newer code. Ask for that one."
+    ),
     "precondition-failed": ProblemType(
         412,
         "This is not the version that is there",
@@ -143,7 +149,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "16777216 in all, and nothing else in the file.",
     ),
     "qr-invalid": ProblemType(
-        422, "This is not a payment code", "The text is not a sound EMVCo QR code."
+        422,
+        "This is not a payment code",
+        "The text is not a sound EMVCo QR code, or nobody we trust has signed it.",
     ),
     "qr-not-ours": ProblemType(
         422, "This code is not one of ours", "The code belongs to another payment scheme."
@@ -208,6 +216,8 @@ _REASONS: dict[str, str] = {
     "WALLET_CLOSED": "wallet-closed",
     "QR_INVALID": "qr-invalid",
     "QR_NOT_OURS": "qr-not-ours",
+    "QR_EXPIRED": "qr-expired",
+    "QR_REVOKED": "qr-revoked",
     "BARCODE_UNKNOWN": "barcode-unknown",
     "BARCODE_USED": "barcode-used",
     "BARCODE_EXPIRED": "barcode-expired",
@@ -249,7 +259,7 @@ _FIELDS: dict[str, str] = {
         name: name
         for name in (
             *("to", "qr", "barcode", "bank_account", "amount", "currency", "note", "order_ref"),
-            *("holder", "iban", "status", "kind", "format", "size"),
+            *("holder", "iban", "status", "kind", "format", "size", "serial"),
             *("id", "name", "city"),
         )
     },

@@ -16,7 +16,7 @@ from gateway.health_api import HealthApi
 from gateway.logos_api import LogosApi
 from gateway.merchant_records_api import MerchantRecordsApi
 from gateway.merchant_routes import merchant_operations
-from gateway.merchants_api import MerchantsApi
+from gateway.merchants_api import KEY_SET_TYPE, MerchantsApi
 from gateway.operation import Operation, Success
 from gateway.payments_api import PaymentsApi
 from gateway.route_parts import json_answer as _json
@@ -25,6 +25,7 @@ from gateway.wallets_api import WalletsApi
 
 _USERS: tuple[Role, ...] = ("customer", "merchant")
 _CUSTOMERS: tuple[Role, ...] = ("customer",)
+_REVOKERS: tuple[Role, ...] = ("merchant", "operator")
 
 _SUBMIT_PROBLEMS = (
     "forbidden",
@@ -107,7 +108,8 @@ def _money_moves(payments: PaymentsApi) -> Iterable[Operation]:
         successes=_moved(),
         problems=(
             *_SUBMIT_PROBLEMS,
-            *("qr-invalid", "qr-not-ours", "amount-required", "amount-mismatch"),
+            *("qr-invalid", "qr-not-ours", "qr-expired", "qr-revoked"),
+            *("amount-required", "amount-mismatch"),
             *("merchant-not-found", "merchant-closed"),
             *("barcode-unknown", "barcode-used", "barcode-expired"),
         ),
@@ -288,6 +290,20 @@ def _drawings(merchants: MerchantsApi) -> Iterable[Operation]:
     )
     yield Operation(
         method="POST",
+        path="/merchants/{merchant_id}/qr/revoke",
+        tag="Codes and merchants",
+        summary="End the codes that were printed",
+        description="By the merchant itself, or an operator. From then on "
+        "`GET /merchants/{merchant_id}/qr` answers a new code; fetch it past your caches.",
+        handler=merchants.revoke,
+        roles=_REVOKERS,
+        bodies=_same_for(_REVOKERS, bodies.RevokeQrBody),
+        body_optional=True,
+        successes=(_json("The issue that is valid now.", answers.PrintedQr),),
+        problems=("forbidden", "merchant-not-found"),
+    )
+    yield Operation(
+        method="POST",
         path="/qr/decode",
         tag="Codes and merchants",
         summary="What a scanned QR code says",
@@ -296,7 +312,29 @@ def _drawings(merchants: MerchantsApi) -> Iterable[Operation]:
         handler=merchants.decode,
         bodies=_same_for(ROLES, bodies.DecodeQrBody),
         successes=(_json("Whom it pays, and what it asks for.", answers.DecodedQr),),
-        problems=("qr-invalid", "qr-not-ours", "merchant-not-found", "merchant-closed"),
+        problems=(
+            *("qr-invalid", "qr-not-ours", "qr-expired", "qr-revoked"),
+            *("merchant-not-found", "merchant-closed"),
+        ),
+    )
+    yield Operation(
+        method="GET",
+        path="/qr/keys",
+        tag="Codes and merchants",
+        summary="The keys that merchants' codes are signed with",
+        description="A JSON Web Key Set: check codes with it when you are offline.",
+        handler=merchants.keys,
+        roles=None,
+        successes=(
+            Success(
+                status=200,
+                description="The keys.",
+                shape=answers.QrKeys,
+                media_types=(KEY_SET_TYPE,),
+                headers={"Cache-Control": "How long they may be kept."},
+            ),
+        ),
+        problems=("temporarily-unavailable",),
     )
 
 

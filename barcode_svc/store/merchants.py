@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from barcode_svc.model import LocalName, Merchant
@@ -53,16 +52,16 @@ async def select_merchants(
     connection: AsyncConnection, merchant_ids: Collection[str]
 ) -> dict[str, Merchant]:
     """Those of the merchants that exist, by id, in one query."""
-    rows = (await connection.execute(_select(merchant_ids))).mappings()
-    return {row["id"]: _merchant(row) for row in rows}
+    rows = (await connection.execute(select_columns(merchant_ids))).mappings()
+    return {row["id"]: to_merchant(row) for row in rows}
 
 
 async def lock_merchant(connection: AsyncConnection, merchant_id: str) -> Merchant | None:
     """A merchant, locked until the end of the transaction: whoever changes it or adds a place
     comes one after the other."""
-    statement = _select([merchant_id]).with_for_update()
+    statement = select_columns([merchant_id]).with_for_update()
     row = (await connection.execute(statement)).mappings().first()
-    return _merchant(row) if row else None
+    return to_merchant(row) if row else None
 
 
 async def update_merchant(
@@ -98,7 +97,8 @@ async def has_logo(connection: AsyncConnection, merchant_id: str, sha256: str) -
     return (await connection.execute(statement)).first() is not None
 
 
-def _select(merchant_ids: Collection[str]) -> Select[Any]:
+def select_columns(merchant_ids: Collection[str]) -> Select[Any]:
+    """The statement that reads merchants; ``to_merchant`` takes its rows."""
     return select(*_COLUMNS).where(MERCHANTS.c.id.in_(merchant_ids))
 
 
@@ -115,7 +115,8 @@ def _editable(merchant: Merchant) -> dict[str, str | None]:
     }
 
 
-def _merchant(row: RowMapping) -> Merchant:
+def to_merchant(row: Mapping[str, Any]) -> Merchant:
+    """A row of ``select_columns``."""
     values = dict(row)
     language_code, name, city = (
         values.pop(column) for column in ("language_code", "local_name", "local_city")

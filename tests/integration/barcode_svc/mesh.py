@@ -27,6 +27,8 @@ from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, merchant_pb2, mercha
 REPOSITORY = Path(barcode_svc.__file__).parents[1]
 SERVICE = "qrpay.barcode.v1.BarcodeService"
 HMAC_KEY = "hidden-key-of-at-least-32-characters"
+SIGNING_KEY = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
+"""RFC 8037, appendix A.1."""
 CAFE = merchant_pb2.Merchant(
     id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
     name="Cafe Aurora",
@@ -94,6 +96,7 @@ async def running_mesh(
             "MIGRATION_DATABASE_URL": migration_database_url,
             "VALKEY_URL": valkey.barcode_url,
             "CODE_HMAC_KEY": HMAC_KEY,
+            "QR_SIGNING_KEY": SIGNING_KEY,
         }
         for name, secret in secrets.items():
             (directory / name).write_text(secret)

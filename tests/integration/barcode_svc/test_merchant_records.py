@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from barcode_svc import emvco, model, operations
+from barcode_svc import model, operations
 from barcode_svc.drawing import Draughtsman, QrFormat
 from barcode_svc.errors import (
     MerchantClosed,
@@ -25,11 +25,14 @@ from barcode_svc.errors import (
 from barcode_svc.merchant_model import Place, PlaceKind
 from barcode_svc.merchants import Merchants
 from barcode_svc.model import LocalName, Merchant, PaymentRequest
+from barcode_svc.operations import WantedQr
 from barcode_svc.places import Places
 from chassis.clock import SystemClock
 from chassis.database import Database
 from chassis.errors import InvalidArgument
 from chassis.ids import IdMaker
+from tests.integration.barcode_svc.signers import SIGNER
+from tests.integration.barcode_svc.test_merchants import NOW
 
 CAFE = Merchant(
     id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
@@ -145,12 +148,12 @@ async def test_codes_printed_before_a_rename_are_payable(
     database: Database, merchants: Merchants, cafe: Merchant
 ) -> None:
     """Goal: an old sticker pays the same merchant and shows its new name; new ones say it."""
-    old = emvco.write(model.qr_of(cafe, requested=None, reference=""))
+    old = SIGNER.write(model.qr_of(cafe, requested=None, reference=""))
     renamed = await rename(merchants, "Luna", 1)
-    [decoded] = await operations.decode_qrs(database, [old])
+    [decoded] = await operations.decode_qrs(database, SIGNER, [old], now=NOW)
     assert isinstance(decoded, PaymentRequest)
     assert decoded.merchant == renamed
-    new = emvco.write(model.qr_of(renamed, requested=None, reference=""))
+    new = SIGNER.write(model.qr_of(renamed, requested=None, reference=""))
     assert "Luna" in new
     assert "Luna" not in old
 
@@ -160,21 +163,21 @@ async def test_a_closed_merchant(
 ) -> None:
     """Goal: its codes are neither paid nor made, nothing of it changes any more, it is still read,
     and closing again changes nothing."""
-    text = emvco.write(model.qr_of(cafe, requested=None, reference=""))
+    text = SIGNER.write(model.qr_of(cafe, requested=None, reference=""))
     closed = await merchants.close(CAFE.id, actor="opr_1")
     assert (closed.closed, closed.version) == (True, 2)
     assert await merchants.close(CAFE.id, actor="opr_2") == closed
     assert await merchants.get(CAFE.id) == closed
-    [decoded] = await operations.decode_qrs(database, [text])
+    [decoded] = await operations.decode_qrs(database, SIGNER, [text], now=NOW)
     assert isinstance(decoded, MerchantClosed)
     with pytest.raises(MerchantClosed):
         await operations.render_merchant_qr(
             database,
             Draughtsman(),
-            merchant_id=CAFE.id,
+            SIGNER,
+            wanted=WantedQr(merchant_id=CAFE.id),
             form=QrFormat.TEXT,
-            requested=None,
-            reference="",
+            now=NOW,
         )
     with pytest.raises(MerchantClosed):
         await rename(merchants, "Luna", 2)

@@ -24,11 +24,13 @@ from barcode_svc.errors import (
 )
 from barcode_svc.merchants import Merchants
 from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
+from barcode_svc.operations import WantedQr
 from barcode_svc.store import merchants as store
 from barcode_svc.tables import METADATA
 from chassis.clock import SystemClock
 from chassis.database import Database, constraint_name
 from chassis.errors import InvalidArgument, ServiceError
+from tests.integration.barcode_svc.signers import SIGNER
 
 NOW = SystemClock().now()
 CAFE = Merchant(
@@ -60,7 +62,7 @@ class CountingDatabase:
 def qr_text(merchant: Merchant, **changes: Any) -> str:
     """A code of the merchant, with fields of the code replaced."""
     qr = model.qr_of(merchant, requested=None, reference="")
-    return emvco.write(dataclasses.replace(qr, **changes))
+    return SIGNER.write(dataclasses.replace(qr, **changes))
 
 
 async def register(merchants: Merchants, merchant: Merchant) -> Merchant:
@@ -157,7 +159,7 @@ async def test_a_code_is_rendered(
     drawings = []
     for _ in range(2):
         qr, drawing = await operations.render_merchant_qr(
-            database, draughtsman, merchant_id=CAFE.id, form=form, requested=None, reference=""
+            database, draughtsman, SIGNER, wanted=WantedQr(merchant_id=CAFE.id), form=form, now=NOW
         )
         assert qr.static
         drawings.append(drawing)
@@ -172,14 +174,27 @@ async def test_what_is_rendered_is_decoded(database: Database, merchants: Mercha
     _, drawing = await operations.render_merchant_qr(
         database,
         Draughtsman(),
-        merchant_id=KIOSK.id,
+        SIGNER,
+        wanted=WantedQr(
+            merchant_id=KIOSK.id,
+            store_id="north",
+            terminal_id="till-3",
+            requested=RequestedAmount(currency_code="JPY", amount_minor=1250),
+            reference="Table 7",
+            lifetime_seconds=60,
+        ),
         form=QrFormat.TEXT,
-        requested=RequestedAmount(currency_code="JPY", amount_minor=1250),
-        reference="Table 7",
+        now=NOW,
     )
-    [decoded] = await operations.decode_qrs(database, [drawing.content.decode()])
+    [decoded] = await operations.decode_qrs(database, SIGNER, [drawing.content.decode()], now=NOW)
     assert decoded == PaymentRequest(
-        merchant=KIOSK, amount_minor=1250, reference="Table 7", static=False
+        merchant=KIOSK,
+        amount_minor=1250,
+        reference="Table 7",
+        static=False,
+        store_id="north",
+        terminal_id="till-3",
+        expire_time=model.expiry(NOW, lifetime_seconds=60),
     )
 
 
@@ -191,6 +206,8 @@ async def test_what_is_rendered_is_decoded(database: Database, merchants: Mercha
         ({"requested": RequestedAmount(currency_code="USD", amount_minor=1)}, CurrencyMismatch),
         ({"requested": RequestedAmount(currency_code="", amount_minor=0)}, AmountOutOfRange),
         ({"reference": "x" * 26}, InvalidArgument),
+        ({"store_id": "a b"}, InvalidArgument),
+        ({"terminal_id": "x" * 17}, InvalidArgument),
     ],
 )
 async def test_what_cannot_be_rendered_is_refused(
@@ -198,14 +215,11 @@ async def test_what_cannot_be_rendered_is_refused(
 ) -> None:
     """Goal: each broken rule has its own error."""
     await register(merchants, CAFE)
-    request: dict[str, Any] = {
-        "merchant_id": CAFE.id,
-        "form": QrFormat.SVG,
-        "requested": None,
-        "reference": "",
-    }
+    wanted = WantedQr(**{"merchant_id": CAFE.id, **changes})
     with pytest.raises(refusal):
-        await operations.render_merchant_qr(database, Draughtsman(), **{**request, **changes})
+        await operations.render_merchant_qr(
+            database, Draughtsman(), SIGNER, wanted=wanted, form=QrFormat.SVG, now=NOW
+        )
 
 
 async def test_a_batch_of_codes_is_one_query(database: Database, merchants: Merchants) -> None:
@@ -217,6 +231,7 @@ async def test_a_batch_of_codes_is_one_query(database: Database, merchants: Merc
     counting = CountingDatabase(database)
     outcomes = await operations.decode_qrs(
         counting,  # type: ignore[arg-type]
+        SIGNER,
         [
             qr_text(CAFE),
             "not a code",
@@ -227,6 +242,7 @@ async def test_a_batch_of_codes_is_one_query(database: Database, merchants: Merc
             qr_text(KIOSK, currency_code="USD"),
             qr_text(CAFE, amount_minor=5, static=False),
         ],
+        now=NOW,
     )
     assert counting.reads == 1
     assert [
@@ -247,7 +263,12 @@ async def test_a_batch_of_codes_is_one_query(database: Database, merchants: Merc
 async def test_nothing_to_look_up_is_no_query(database: Database) -> None:
     """Goal: rubbish costs the database nothing."""
     counting = CountingDatabase(database)
-    outcomes = await operations.decode_qrs(counting, ["", "x" * 4096])  # type: ignore[arg-type]
+    outcomes = await operations.decode_qrs(
+        counting,  # type: ignore[arg-type]
+        SIGNER,
+        ["", "x" * 4096],
+        now=NOW,
+    )
     assert [type(outcome) for outcome in outcomes] == [QrInvalid, QrInvalid]
     assert counting.reads == 0
 
@@ -290,6 +311,8 @@ async def test_the_database_keeps_the_rules_too(
         "UPDATE merchant_changes SET actor = 'opr_other'",
         "DELETE FROM merchant_changes",
         "TRUNCATE merchant_changes",
+        "DELETE FROM qr_serials",
+        "UPDATE qr_serials SET store_id = 'other'",
         "TRUNCATE merchants",
         "ALTER TABLE merchants ADD COLUMN extra text",
         "CREATE TABLE other (id text)",

@@ -15,7 +15,7 @@ from chassis.clock import SystemClock
 from chassis.errors import from_item_error
 from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
-from tests.integration.barcode_svc.mesh import CAFE, HMAC_KEY, Mesh, refusal_of, render
+from tests.integration.barcode_svc.mesh import CAFE, HMAC_KEY, SIGNING_KEY, Mesh, refusal_of, render
 
 _POOL = "barcode:pool:*"
 
@@ -129,6 +129,7 @@ async def test_a_merchant_prints_and_is_paid(mesh: Mesh, cafe: Any) -> None:
                 merchant=CAFE,
                 money=money_pb2.Money(currency_code="EUR", amount_minor=1250),
                 reference="Table 7",
+                expire_time=dynamic.expire_time,
             ),
         ]
         assert results[1].error.reason == "QR_INVALID"
@@ -183,7 +184,7 @@ async def test_no_code_and_no_secret_is_logged(mesh: Mesh) -> None:
     assert "valkey unavailable" in log
     assert not re.findall(r"(?<![0-9])[0-9]{18}(?![0-9])", log)
     password = urlsplit(mesh.valkey.barcode_url).password
-    for secret in (issued.code, HMAC_KEY, password, "usr_log"):
+    for secret in (issued.code, HMAC_KEY, SIGNING_KEY, password, "usr_log"):
         assert secret
         assert secret not in log
 

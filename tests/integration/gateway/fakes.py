@@ -320,6 +320,7 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
         self.faults = Faults()
         self.decoded: dict[str, barcode_pb2.DecodedQr] = {}
         self.render_requests: list[barcode_pb2.RenderMerchantQrRequest] = []
+        self.revocations: list[barcode_pb2.RevokeMerchantQrRequest] = []
 
     async def IssueBarcode(self, request: Any, context: Any) -> Any:
         """A code that is valid for a minute."""
@@ -364,6 +365,21 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
                 self.decoded.get(text, barcode_pb2.DecodedQr(error=unsound))
                 for text in request.texts
             ]
+        )
+
+    async def RevokeMerchantQr(self, request: Any, context: Any) -> Any:
+        """The serial after the one that was named, or after the first."""
+        await self.faults.strike("RevokeMerchantQr")
+        self._check(request.merchant_id)
+        self.revocations.append(request)
+        return barcode_pb2.RevokeMerchantQrResponse(serial=(request.serial or 1) + 1)
+
+    async def ListQrKeys(self, request: Any, context: Any) -> Any:
+        """The public key of RFC 8037, appendix A."""
+        await self.faults.strike("ListQrKeys")
+        key = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+        return barcode_pb2.ListQrKeysResponse(
+            keys=[barcode_pb2.QrKey(key_id="kPrK_qmx", public_key=key)]
         )
 
     def _check(self, merchant_id: str) -> None:

@@ -33,6 +33,8 @@ REASONS = {
     "MERCHANT_NOT_FOUND": "pay",
     "QR_INVALID": "pay",
     "QR_NOT_OURS": "pay",
+    "QR_EXPIRED": "pay",
+    "QR_REVOKED": "pay",
     "AMOUNT_REQUIRED": "pay",
     "AMOUNT_MISMATCH": "pay",
     "BARCODE_UNKNOWN": "pay",

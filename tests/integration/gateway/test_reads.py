@@ -15,6 +15,8 @@ from qrpay.wallet.v1 import wallet_pb2
 from tests.integration.gateway.conftest import Gateway, Mesh, User
 from tests.integration.gateway.fakes import IDS, MERCHANT_ID, refusal
 
+STATIC_CACHE = "public, max-age=86400, stale-if-error=604800"
+
 
 async def test_who_may_read_a_payment(gateway: Gateway, mesh: Mesh) -> None:
     """Payer, payee and operators see the same payment; for everybody else there is none."""
@@ -178,9 +180,19 @@ async def test_a_merchant(alice: User) -> None:
 @pytest.mark.parametrize(
     ("params", "content_type", "content", "cache"),
     [
-        ({}, "image/svg+xml", "code 2:0:", "public, max-age=604800"),
-        ({"format": "png"}, "image/png", "code 3:0:", "public, max-age=604800"),
-        ({"format": "text"}, "text/plain; charset=utf-8", "code 1:0:", "public, max-age=604800"),
+        ({}, "image/svg+xml", "code 2:0:", STATIC_CACHE),
+        (
+            {"format": "png"},
+            "image/png",
+            "code 3:0:",
+            STATIC_CACHE,
+        ),
+        (
+            {"format": "text"},
+            "text/plain; charset=utf-8",
+            "code 1:0:",
+            STATIC_CACHE,
+        ),
         ({"amount": "1250", "ref": "T 7"}, "image/svg+xml", "code 2:1250:T 7", "no-cache"),
     ],
 )
@@ -286,6 +298,8 @@ async def test_what_a_code_says(gateway: Gateway, mesh: Mesh) -> None:
     [
         ("QR_INVALID", 422, "qr-invalid"),
         ("QR_NOT_OURS", 422, "qr-not-ours"),
+        ("QR_EXPIRED", 410, "qr-expired"),
+        ("QR_REVOKED", 410, "qr-revoked"),
         ("MERCHANT_NOT_FOUND", 404, "merchant-not-found"),
     ],
 )
@@ -297,6 +311,52 @@ async def test_codes_that_cannot_be_paid(
     mesh.barcodes.decoded["odd"] = barcode_pb2.DecodedQr(error=error)
     answer = await alice.post("/qr/decode", {"qr": "odd"})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_printed_codes_are_revoked(gateway: Gateway, mesh: Mesh, cafe: User) -> None:
+    """The merchant itself or an operator, for a shop or without, up to a serial or all."""
+    path = f"/merchants/{MERCHANT_ID}/qr/revoke"
+    operator = await gateway.user("operator")
+    mine = await gateway.user("merchant", user_id=MERCHANT_ID)
+    answer = await mine.post(path, {"store": "baixa", "serial": 3})
+    assert (answer.status_code, answer.json()) == (200, {"serial": 4})
+    assert (await operator.post(path, {})).json() == {"serial": 2}
+    assert [(it.merchant_id, it.store_id, it.serial) for it in mesh.barcodes.revocations] == [
+        (MERCHANT_ID, "baixa", 3),
+        (MERCHANT_ID, "", 0),
+    ]
+    mesh.barcodes.revocations.clear()
+    customer = await gateway.user("customer")
+    for somebody in (customer, cafe):
+        refused = await somebody.post(path, {})
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    unknown = await operator.post("/merchants/mer_01JD3QB5X7Z9A1C3E5G7J9M1P3/qr/revoke", {})
+    assert unknown.json()["code"] == "merchant-not-found"
+    for body, field in (({"serial": 0}, "serial"), ({"store": "x" * 17}, "store")):
+        refused = await operator.post(path, body)
+        assert [it["field"] for it in refused.json()["errors"]] == [field]
+    assert mesh.barcodes.revocations == []
+
+
+async def test_the_keys_of_codes_are_public(gateway: Gateway) -> None:
+    """A JSON Web Key Set for apps that are offline, without a token, kept for minutes."""
+    anybody = await gateway.client()
+    answer = await anybody.get("/qr/keys")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/jwk-set+json"
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert answer.json() == {
+        "keys": [
+            {
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                "kid": "kPrK_qmx",
+                "alg": "EdDSA",
+                "use": "sig",
+            }
+        ]
+    }
 
 
 async def test_bank_accounts(alice: User, cafe: User) -> None:

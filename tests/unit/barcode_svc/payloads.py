@@ -6,10 +6,18 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from barcode_svc import emvco
-from barcode_svc.emvco import MerchantQr
+from barcode_svc import emvco, merchant_qr
+from barcode_svc.merchant_qr import MerchantQr
+from barcode_svc.qr_signer import QrSigner
 from chassis.money import CURRENCIES
+from chassis.settings import Secret
 
+SIGNING_KEY = Secret("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+"""RFC 8037, appendix A.1."""
+KEY_ID = "kPrK_qmx"
+"""The head of its thumbprint, RFC 8037, appendix A.3."""
+SIGNER = QrSigner(signing_key=SIGNING_KEY, unsigned_accepted=True)
+"""Takes unsigned codes as well: most tests are about what a code says."""
 MERCHANT_ID = "mer_01JD3Q9V7N8R4T2W6X0YZABCDE"
 CAFE = MerchantQr(
     merchant_id=MERCHANT_ID,
@@ -18,6 +26,7 @@ CAFE = MerchantQr(
     category_code="5814",
     country_code="PT",
     currency_code="EUR",
+    serial=1,
     static=True,
 )
 PRINTABLE = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
@@ -31,10 +40,20 @@ def labels(length_max: int) -> st.SearchStrategy[str]:
 @st.composite
 def merchant_qrs(draw: st.DrawFn) -> MerchantQr:
     """Everything that we may print, in every currency and up to the largest amount."""
+    static = draw(st.booleans())
+    merchant_id = draw(labels(64))
+    place = st.just("") | st.from_regex(r"[0-9A-Za-z._-]{1,16}", fullmatch=True)
+    places = draw(st.tuples(place, place))
+    if not merchant_qr.places_fit(merchant_id, store_id=places[0], terminal_id=places[1]):
+        places = ("", "")
     currency_code = draw(st.sampled_from(sorted(CURRENCIES)))
-    amounts = st.integers(0, emvco.amount_minor_max(currency_code))
+    amounts = st.integers(0, merchant_qr.amount_minor_max(currency_code))
     return MerchantQr(
-        merchant_id=draw(labels(64)),
+        merchant_id=merchant_id,
+        store_id=places[0],
+        terminal_id=places[1],
+        serial=draw(st.integers(1, merchant_qr.SERIAL_MAX)) if static else 0,
+        expire_time=0 if static else draw(st.integers(10**9, 10**10 - 1)),
         name=draw(labels(25)),
         city=draw(labels(15)),
         category_code=draw(st.from_regex(r"[0-9]{4}", fullmatch=True)),
@@ -42,7 +61,7 @@ def merchant_qrs(draw: st.DrawFn) -> MerchantQr:
         currency_code=currency_code,
         amount_minor=draw(amounts),
         reference=draw(st.just("") | labels(25)),
-        static=draw(st.booleans()),
+        static=static,
     )
 
 

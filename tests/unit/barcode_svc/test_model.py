@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barcode_svc import emvco, merchant_model, model
-from barcode_svc.errors import AmountOutOfRange, CurrencyMismatch, MerchantNotFound, QrInvalid
-from barcode_svc.model import Merchant, RequestedAmount
+from barcode_svc import merchant_model, model
+from barcode_svc.errors import (
+    AmountOutOfRange,
+    CurrencyMismatch,
+    MerchantNotFound,
+    QrExpired,
+    QrInvalid,
+    QrRevoked,
+)
+from barcode_svc.model import Merchant, QrTerms, RequestedAmount
 from chassis.errors import InvalidArgument
+from tests.unit.barcode_svc.payloads import SIGNER
 
+NOW = datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=UTC)
+CURRENT: dict[str, Any] = {"serial": 1, "now": NOW}
 CAFE = Merchant(
     id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
     name="Cafe Aurora",
@@ -107,7 +118,7 @@ def test_what_is_accepted_can_be_printed_and_read(
         requested=RequestedAmount(currency_code="", amount_minor=amount_minor),
         reference=reference[:25],
     )
-    request = model.payment_request(emvco.read(emvco.write(qr)), merchant)
+    request = model.payment_request(SIGNER.read(SIGNER.write(qr)), merchant, **CURRENT)
     assert request.merchant == merchant
     assert (request.amount_minor, request.reference) == (amount_minor, reference[:25])
 
@@ -163,7 +174,7 @@ def test_what_the_customer_sees_is_the_record() -> None:
         category_code="0000",
         country_code="XX",
     )
-    assert model.payment_request(forged, CAFE).merchant == CAFE
+    assert model.payment_request(forged, CAFE, **CURRENT).merchant == CAFE
 
 
 def test_a_code_in_another_currency_than_its_merchant_is_not_sound() -> None:
@@ -172,9 +183,9 @@ def test_a_code_in_another_currency_than_its_merchant_is_not_sound() -> None:
         model.qr_of(CAFE, requested=None, reference=""), currency_code="KWD", amount_minor=100
     )
     with pytest.raises(QrInvalid):
-        model.payment_request(qr, CAFE)
+        model.payment_request(qr, CAFE, **CURRENT)
     with pytest.raises(MerchantNotFound):
-        model.payment_request(qr, None)
+        model.payment_request(qr, None, **CURRENT)
 
 
 @pytest.mark.parametrize("text", ["", "a b", "x" * 201, "é", "a\n", "\x7f"])
@@ -182,3 +193,85 @@ def test_keys_are_made_of_visible_characters(text: str) -> None:
     """Goal: ids and tokens become keys in Valkey: bounded, and nothing invisible in them."""
     assert not model.is_key_part(text)
     assert model.is_key_part("usr_01JD3Q9V7N8R4T2W6X0YZABCDE:key-1")
+
+
+def test_a_dynamic_code_ends_at_its_time() -> None:
+    """Goal: one microsecond before, it is taken; at the time that is printed in it, no more."""
+    end = int(NOW.timestamp()) + 60
+    qr = model.qr_of(
+        CAFE,
+        requested=RequestedAmount(currency_code="EUR", amount_minor=5),
+        reference="",
+        terms=QrTerms(serial=1, expire_time=end),
+    )
+    assert (qr.expire_time, qr.serial) == (end, 0)
+    at = datetime.fromtimestamp(end, UTC)
+    model.payment_request(qr, CAFE, serial=9, now=at - timedelta(microseconds=1))
+    for now in (at, at + timedelta(days=400)):
+        with pytest.raises(QrExpired):
+            model.payment_request(qr, CAFE, serial=1, now=now)
+
+
+def test_a_static_code_ends_when_it_is_revoked() -> None:
+    """Goal: an issue below the current one is refused, one of before serials counts as the first;
+    it never expires by itself."""
+    terms = QrTerms(serial=2, expire_time=1)
+    qr = model.qr_of(CAFE, requested=None, reference="", terms=terms)
+    assert (qr.serial, qr.expire_time) == (2, 0)
+    assert model.payment_request(qr, CAFE, serial=2, now=NOW).merchant == CAFE
+    with pytest.raises(QrRevoked):
+        model.payment_request(qr, CAFE, serial=3, now=NOW)
+    old = dataclasses.replace(qr, serial=0)
+    assert model.payment_request(old, CAFE, serial=1, now=NOW).static
+    with pytest.raises(QrRevoked):
+        model.payment_request(old, CAFE, serial=2, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("lifetime_seconds", "seconds"), [(1, 60), (59, 60), (60, 120), (900, 960), (86_400, 86_460)]
+)
+def test_expiry_is_a_full_minute(lifetime_seconds: int, seconds: int) -> None:
+    """Goal: never earlier than was asked for, and the same for all who ask within the minute."""
+    expiry = model.expiry(NOW, lifetime_seconds=lifetime_seconds)
+    assert expiry == int(NOW.timestamp()) + seconds
+    later = NOW + timedelta(seconds=30)
+    assert model.expiry(later, lifetime_seconds=60) == model.expiry(NOW, lifetime_seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("current", "revoked", "after"), [(1, 0, 2), (1, 1, 2), (7, 0, 8), (7, 7, 8), (7, 3, 7)]
+)
+def test_revoking_moves_the_serial_on(current: int, revoked: int, after: int) -> None:
+    """Goal: what was named is over; to name it again changes nothing."""
+    assert model.serial_after(current, revoked=revoked) == after
+    if revoked:
+        assert model.serial_after(after, revoked=revoked) == after
+
+
+@pytest.mark.parametrize(("current", "revoked"), [(1, 2), (1, -1), (99_999_999, 0)])
+def test_what_was_never_printed_is_not_revoked(current: int, revoked: int) -> None:
+    """Goal: a wrong number cannot use the serials up."""
+    with pytest.raises(InvalidArgument) as refusal:
+        model.serial_after(current, revoked=revoked)
+    assert [item.field for item in refusal.value.violations] == ["serial"]
+
+
+@pytest.mark.parametrize(
+    ("merchant_id", "store_id", "terminal_id", "field"),
+    [
+        (CAFE.id, "a b", "", "store_id"),
+        (CAFE.id, "x" * 17, "", "store_id"),
+        (CAFE.id, "", "\u00e9", "terminal_id"),
+        ("mer_" + "x" * 60, "baixa", "", "store_id"),
+        ("mer_" + "x" * 60, "", "till3", "terminal_id"),
+    ],
+)
+def test_places_that_no_code_can_carry_are_refused(
+    merchant_id: str, store_id: str, terminal_id: str, field: str
+) -> None:
+    """Goal: the field that must change is named, before a code is made."""
+    with pytest.raises(InvalidArgument) as refusal:
+        model.check_place(merchant_id, store_id=store_id, terminal_id=terminal_id)
+    assert [item.field for item in refusal.value.violations] == [field]
+    model.check_place(CAFE.id, store_id="x" * 16, terminal_id="y" * 16)
+    model.check_place("mer_" + "x" * 60, store_id="", terminal_id="")

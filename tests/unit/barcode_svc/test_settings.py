@@ -24,12 +24,13 @@ def environment(directory: Path, **changes: str) -> dict[str, str]:
         "DATABASE_URL": "postgresql://barcode_svc:hidden-one@127.0.0.1/barcode",
         "VALKEY_URL": "redis://barcode:hidden-two@127.0.0.1/0",
         "CODE_HMAC_KEY": "hidden-three-" + "k" * 32,
+        "QR_SIGNING_KEY": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
         **changes,
     }
 
 
 def test_the_defaults_are_enough(tmp_path: Path) -> None:
-    """Goal: three addresses and a key are all that a process must be told."""
+    """Goal: two addresses and two keys are all that a process must be told."""
     settings = load_settings(BarcodeSettings, environment(tmp_path))
     assert settings.limits.ttl_seconds == 60
     assert settings.pool_low < settings.pool_high
@@ -57,6 +58,28 @@ def test_a_short_key_and_crossed_marks_are_told_together(tmp_path: Path) -> None
         load_settings(BarcodeSettings, environment(tmp_path, **changes))
     assert [fault.split(":")[0] for fault in refusal.value.faults] == ["CODE_HMAC_KEY", "POOL_LOW"]
     assert "hidden" not in str(refusal.value)
+
+
+def test_bad_keys_of_codes_are_told_without_being_shown(tmp_path: Path) -> None:
+    """Goal: a process that could not sign, or would take any code, does not start."""
+    changes = {
+        "QR_SIGNING_KEY": "hidden",
+        "QR_KEYS_ACCEPTED": ",".join(["hidden"] * 2 + ["A" * 43] * 14),
+        "QR_LIFETIME_SECONDS": "90000",
+    }
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(BarcodeSettings, environment(tmp_path, **changes))
+    assert [fault.split(":")[0] for fault in refusal.value.faults] == [
+        "QR_SIGNING_KEY",
+        *["QR_KEYS_ACCEPTED"] * 3,
+        "QR_LIFETIME_SECONDS",
+    ]
+    assert "hidden" not in str(refusal.value)
+    settings = load_settings(
+        BarcodeSettings, environment(tmp_path, QR_KEYS_ACCEPTED="A" * 43 + ", " + "A" * 43)
+    )
+    assert settings.qr_keys_accepted == ("A" * 43,) * 2
+    assert not settings.qr_unsigned_accepted
 
 
 def test_every_rpc_says_who_may_call_it() -> None:

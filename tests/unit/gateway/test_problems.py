@@ -56,6 +56,8 @@ REASONS = {
     "WALLET_CLOSED": "wallet-closed",
     "QR_INVALID": "qr-invalid",
     "QR_NOT_OURS": "qr-not-ours",
+    "QR_EXPIRED": "qr-expired",
+    "QR_REVOKED": "qr-revoked",
     "BARCODE_UNKNOWN": "barcode-unknown",
     "BARCODE_USED": "barcode-used",
     "BARCODE_EXPIRED": "barcode-expired",

@@ -28,17 +28,17 @@ from qrpay.type.v1 import item_error_pb2 as qrpay_dot_type_dot_v1_dot_item__erro
 from qrpay.type.v1 import money_pb2 as qrpay_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eqrpay/barcode/v1/barcode.proto\x12\x10qrpay.barcode.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fqrpay/barcode/v1/merchant.proto\x1a\x1eqrpay/type/v1/item_error.proto\x1a\x19qrpay/type/v1/money.proto\"\'\n\x13IssueBarcodeRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\"\x8f\x01\n\x14IssueBarcodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x12\x0e\n\x06qr_svg\x18\x04 \x01(\t\x12\x13\n\x0b\x63ode128_svg\x18\x05 \x01(\t\"K\n\x15RedeemBarcodesRequest\x12\x32\n\x05items\x18\x01 \x03(\x0b\x32#.qrpay.barcode.v1.BarcodeRedemption\"P\n\x11\x42\x61rcodeRedemption\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x18\n\x10redemption_token\x18\x02 \x01(\t\x12\x13\n\x0bmerchant_id\x18\x03 \x01(\t\"P\n\x16RedeemBarcodesResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.qrpay.barcode.v1.RedeemBarcodeResult\"\x80\x01\n\x13RedeemBarcodeResult\x12\x34\n\x07\x62\x61rcode\x18\x01 \x01(\x0b\x32!.qrpay.barcode.v1.RedeemedBarcodeH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.qrpay.type.v1.ItemErrorH\x00\x42\x08\n\x06result\"8\n\x0fRedeemedBarcode\x12\x13\n\x0bissuance_id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\"\x92\x01\n\x17RenderMerchantQrRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.qrpay.barcode.v1.QrFormat\x12#\n\x05money\x18\x03 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x11\n\treference\x18\x04 \x01(\t\"_\n\x18RenderMerchantQrResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0e\n\x06static\x18\x04 \x01(\x08\"h\n\x13RenderPosterRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\x12*\n\x04size\x18\x02 \x01(\x0e\x32\x1c.qrpay.barcode.v1.PosterSize\x12\x10\n\x08language\x18\x03 \x01(\t\"K\n\x14RenderPosterResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"!\n\x10\x44\x65\x63odeQrsRequest\x12\r\n\x05texts\x18\x01 \x03(\t\"A\n\x11\x44\x65\x63odeQrsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.qrpay.barcode.v1.DecodedQr\"\xaa\x01\n\tDecodedQr\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\x12#\n\x05money\x18\x02 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x11\n\treference\x18\x03 \x01(\t\x12\x0e\n\x06static\x18\x04 \x01(\x08\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.qrpay.type.v1.ItemError*_\n\x08QrFormat\x12\x19\n\x15QR_FORMAT_UNSPECIFIED\x10\x00\x12\x12\n\x0eQR_FORMAT_TEXT\x10\x01\x12\x11\n\rQR_FORMAT_SVG\x10\x02\x12\x11\n\rQR_FORMAT_PNG\x10\x03*Q\n\nPosterSize\x12\x1b\n\x17POSTER_SIZE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePOSTER_SIZE_A4\x10\x01\x12\x12\n\x0ePOSTER_SIZE_A6\x10\x02\x32\xf4\x03\n\x0e\x42\x61rcodeService\x12]\n\x0cIssueBarcode\x12%.qrpay.barcode.v1.IssueBarcodeRequest\x1a&.qrpay.barcode.v1.IssueBarcodeResponse\x12\x63\n\x0eRedeemBarcodes\x12\'.qrpay.barcode.v1.RedeemBarcodesRequest\x1a(.qrpay.barcode.v1.RedeemBarcodesResponse\x12i\n\x10RenderMerchantQr\x12).qrpay.barcode.v1.RenderMerchantQrRequest\x1a*.qrpay.barcode.v1.RenderMerchantQrResponse\x12]\n\x0cRenderPoster\x12%.qrpay.barcode.v1.RenderPosterRequest\x1a&.qrpay.barcode.v1.RenderPosterResponse\x12T\n\tDecodeQrs\x12\".qrpay.barcode.v1.DecodeQrsRequest\x1a#.qrpay.barcode.v1.DecodeQrsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eqrpay/barcode/v1/barcode.proto\x12\x10qrpay.barcode.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fqrpay/barcode/v1/merchant.proto\x1a\x1eqrpay/type/v1/item_error.proto\x1a\x19qrpay/type/v1/money.proto\"\'\n\x13IssueBarcodeRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\"\x8f\x01\n\x14IssueBarcodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x12\x0e\n\x06qr_svg\x18\x04 \x01(\t\x12\x13\n\x0b\x63ode128_svg\x18\x05 \x01(\t\"K\n\x15RedeemBarcodesRequest\x12\x32\n\x05items\x18\x01 \x03(\x0b\x32#.qrpay.barcode.v1.BarcodeRedemption\"P\n\x11\x42\x61rcodeRedemption\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x18\n\x10redemption_token\x18\x02 \x01(\t\x12\x13\n\x0bmerchant_id\x18\x03 \x01(\t\"P\n\x16RedeemBarcodesResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.qrpay.barcode.v1.RedeemBarcodeResult\"\x80\x01\n\x13RedeemBarcodeResult\x12\x34\n\x07\x62\x61rcode\x18\x01 \x01(\x0b\x32!.qrpay.barcode.v1.RedeemedBarcodeH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.qrpay.type.v1.ItemErrorH\x00\x42\x08\n\x06result\"8\n\x0fRedeemedBarcode\x12\x13\n\x0bissuance_id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\"\xd3\x01\n\x17RenderMerchantQrRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.qrpay.barcode.v1.QrFormat\x12#\n\x05money\x18\x03 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x11\n\treference\x18\x04 \x01(\t\x12\x10\n\x08store_id\x18\x05 \x01(\t\x12\x13\n\x0bterminal_id\x18\x06 \x01(\t\x12\x18\n\x10lifetime_seconds\x18\x07 \x01(\x05\"\xa0\x01\n\x18RenderMerchantQrResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0e\n\x06static\x18\x04 \x01(\x08\x12\x0e\n\x06serial\x18\x05 \x01(\x05\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x17RevokeMerchantQrRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t\x12\x0e\n\x06serial\x18\x03 \x01(\x05\"*\n\x18RevokeMerchantQrResponse\x12\x0e\n\x06serial\x18\x01 \x01(\x05\"\x13\n\x11ListQrKeysRequest\";\n\x12ListQrKeysResponse\x12%\n\x04keys\x18\x01 \x03(\x0b\x32\x17.qrpay.barcode.v1.QrKey\"+\n\x05QrKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\"h\n\x13RenderPosterRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\x12*\n\x04size\x18\x02 \x01(\x0e\x32\x1c.qrpay.barcode.v1.PosterSize\x12\x10\n\x08language\x18\x03 \x01(\t\"K\n\x14RenderPosterResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"!\n\x10\x44\x65\x63odeQrsRequest\x12\r\n\x05texts\x18\x01 \x03(\t\"A\n\x11\x44\x65\x63odeQrsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.qrpay.barcode.v1.DecodedQr\"\x82\x02\n\tDecodedQr\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\x12#\n\x05money\x18\x02 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x11\n\treference\x18\x03 \x01(\t\x12\x0e\n\x06static\x18\x04 \x01(\x08\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.qrpay.type.v1.ItemError\x12\x10\n\x08store_id\x18\x06 \x01(\t\x12\x13\n\x0bterminal_id\x18\x07 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*_\n\x08QrFormat\x12\x19\n\x15QR_FORMAT_UNSPECIFIED\x10\x00\x12\x12\n\x0eQR_FORMAT_TEXT\x10\x01\x12\x11\n\rQR_FORMAT_SVG\x10\x02\x12\x11\n\rQR_FORMAT_PNG\x10\x03*Q\n\nPosterSize\x12\x1b\n\x17POSTER_SIZE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePOSTER_SIZE_A4\x10\x01\x12\x12\n\x0ePOSTER_SIZE_A6\x10\x02\x32\xb8\x05\n\x0e\x42\x61rcodeService\x12]\n\x0cIssueBarcode\x12%.qrpay.barcode.v1.IssueBarcodeRequest\x1a&.qrpay.barcode.v1.IssueBarcodeResponse\x12\x63\n\x0eRedeemBarcodes\x12\'.qrpay.barcode.v1.RedeemBarcodesRequest\x1a(.qrpay.barcode.v1.RedeemBarcodesResponse\x12i\n\x10RenderMerchantQr\x12).qrpay.barcode.v1.RenderMerchantQrRequest\x1a*.qrpay.barcode.v1.RenderMerchantQrResponse\x12]\n\x0cRenderPoster\x12%.qrpay.barcode.v1.RenderPosterRequest\x1a&.qrpay.barcode.v1.RenderPosterResponse\x12T\n\tDecodeQrs\x12\".qrpay.barcode.v1.DecodeQrsRequest\x1a#.qrpay.barcode.v1.DecodeQrsResponse\x12i\n\x10RevokeMerchantQr\x12).qrpay.barcode.v1.RevokeMerchantQrRequest\x1a*.qrpay.barcode.v1.RevokeMerchantQrResponse\x12W\n\nListQrKeys\x12#.qrpay.barcode.v1.ListQrKeysRequest\x1a$.qrpay.barcode.v1.ListQrKeysResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'qrpay.barcode.v1.barcode_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_QRFORMAT']._serialized_start=1498
-  _globals['_QRFORMAT']._serialized_end=1593
-  _globals['_POSTERSIZE']._serialized_start=1595
-  _globals['_POSTERSIZE']._serialized_end=1676
+  _globals['_QRFORMAT']._serialized_start=1970
+  _globals['_QRFORMAT']._serialized_end=2065
+  _globals['_POSTERSIZE']._serialized_start=2067
+  _globals['_POSTERSIZE']._serialized_end=2148
   _globals['_ISSUEBARCODEREQUEST']._serialized_start=177
   _globals['_ISSUEBARCODEREQUEST']._serialized_end=216
   _globals['_ISSUEBARCODERESPONSE']._serialized_start=219
@@ -54,19 +54,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REDEEMEDBARCODE']._serialized_start=736
   _globals['_REDEEMEDBARCODE']._serialized_end=792
   _globals['_RENDERMERCHANTQRREQUEST']._serialized_start=795
-  _globals['_RENDERMERCHANTQRREQUEST']._serialized_end=941
-  _globals['_RENDERMERCHANTQRRESPONSE']._serialized_start=943
-  _globals['_RENDERMERCHANTQRRESPONSE']._serialized_end=1038
-  _globals['_RENDERPOSTERREQUEST']._serialized_start=1040
-  _globals['_RENDERPOSTERREQUEST']._serialized_end=1144
-  _globals['_RENDERPOSTERRESPONSE']._serialized_start=1146
-  _globals['_RENDERPOSTERRESPONSE']._serialized_end=1221
-  _globals['_DECODEQRSREQUEST']._serialized_start=1223
-  _globals['_DECODEQRSREQUEST']._serialized_end=1256
-  _globals['_DECODEQRSRESPONSE']._serialized_start=1258
-  _globals['_DECODEQRSRESPONSE']._serialized_end=1323
-  _globals['_DECODEDQR']._serialized_start=1326
-  _globals['_DECODEDQR']._serialized_end=1496
-  _globals['_BARCODESERVICE']._serialized_start=1679
-  _globals['_BARCODESERVICE']._serialized_end=2179
+  _globals['_RENDERMERCHANTQRREQUEST']._serialized_end=1006
+  _globals['_RENDERMERCHANTQRRESPONSE']._serialized_start=1009
+  _globals['_RENDERMERCHANTQRRESPONSE']._serialized_end=1169
+  _globals['_REVOKEMERCHANTQRREQUEST']._serialized_start=1171
+  _globals['_REVOKEMERCHANTQRREQUEST']._serialized_end=1251
+  _globals['_REVOKEMERCHANTQRRESPONSE']._serialized_start=1253
+  _globals['_REVOKEMERCHANTQRRESPONSE']._serialized_end=1295
+  _globals['_LISTQRKEYSREQUEST']._serialized_start=1297
+  _globals['_LISTQRKEYSREQUEST']._serialized_end=1316
+  _globals['_LISTQRKEYSRESPONSE']._serialized_start=1318
+  _globals['_LISTQRKEYSRESPONSE']._serialized_end=1377
+  _globals['_QRKEY']._serialized_start=1379
+  _globals['_QRKEY']._serialized_end=1422
+  _globals['_RENDERPOSTERREQUEST']._serialized_start=1424
+  _globals['_RENDERPOSTERREQUEST']._serialized_end=1528
+  _globals['_RENDERPOSTERRESPONSE']._serialized_start=1530
+  _globals['_RENDERPOSTERRESPONSE']._serialized_end=1605
+  _globals['_DECODEQRSREQUEST']._serialized_start=1607
+  _globals['_DECODEQRSREQUEST']._serialized_end=1640
+  _globals['_DECODEQRSRESPONSE']._serialized_start=1642
+  _globals['_DECODEQRSRESPONSE']._serialized_end=1707
+  _globals['_DECODEDQR']._serialized_start=1710
+  _globals['_DECODEDQR']._serialized_end=1968
+  _globals['_BARCODESERVICE']._serialized_start=2151
+  _globals['_BARCODESERVICE']._serialized_end=2847
 # @@protoc_insertion_point(module_scope)

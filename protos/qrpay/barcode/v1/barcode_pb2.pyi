@@ -92,28 +92,72 @@ class RedeemedBarcode(_message.Message):
     def __init__(self, issuance_id: _Optional[str] = ..., owner_id: _Optional[str] = ...) -> None: ...
 
 class RenderMerchantQrRequest(_message.Message):
-    __slots__ = ("merchant_id", "format", "money", "reference")
+    __slots__ = ("merchant_id", "format", "money", "reference", "store_id", "terminal_id", "lifetime_seconds")
     MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     MONEY_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    STORE_ID_FIELD_NUMBER: _ClassVar[int]
+    TERMINAL_ID_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     merchant_id: str
     format: QrFormat
     money: _money_pb2.Money
     reference: str
-    def __init__(self, merchant_id: _Optional[str] = ..., format: _Optional[_Union[QrFormat, str]] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reference: _Optional[str] = ...) -> None: ...
+    store_id: str
+    terminal_id: str
+    lifetime_seconds: int
+    def __init__(self, merchant_id: _Optional[str] = ..., format: _Optional[_Union[QrFormat, str]] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reference: _Optional[str] = ..., store_id: _Optional[str] = ..., terminal_id: _Optional[str] = ..., lifetime_seconds: _Optional[int] = ...) -> None: ...
 
 class RenderMerchantQrResponse(_message.Message):
-    __slots__ = ("content", "content_type", "etag", "static")
+    __slots__ = ("content", "content_type", "etag", "static", "serial", "expire_time")
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     STATIC_FIELD_NUMBER: _ClassVar[int]
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     content: bytes
     content_type: str
     etag: str
     static: bool
-    def __init__(self, content: _Optional[bytes] = ..., content_type: _Optional[str] = ..., etag: _Optional[str] = ..., static: _Optional[bool] = ...) -> None: ...
+    serial: int
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, content: _Optional[bytes] = ..., content_type: _Optional[str] = ..., etag: _Optional[str] = ..., static: _Optional[bool] = ..., serial: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RevokeMerchantQrRequest(_message.Message):
+    __slots__ = ("merchant_id", "store_id", "serial")
+    MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
+    STORE_ID_FIELD_NUMBER: _ClassVar[int]
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    merchant_id: str
+    store_id: str
+    serial: int
+    def __init__(self, merchant_id: _Optional[str] = ..., store_id: _Optional[str] = ..., serial: _Optional[int] = ...) -> None: ...
+
+class RevokeMerchantQrResponse(_message.Message):
+    __slots__ = ("serial",)
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    serial: int
+    def __init__(self, serial: _Optional[int] = ...) -> None: ...
+
+class ListQrKeysRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListQrKeysResponse(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedCompositeFieldContainer[QrKey]
+    def __init__(self, keys: _Optional[_Iterable[_Union[QrKey, _Mapping]]] = ...) -> None: ...
+
+class QrKey(_message.Message):
+    __slots__ = ("key_id", "public_key")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    key_id: str
+    public_key: bytes
+    def __init__(self, key_id: _Optional[str] = ..., public_key: _Optional[bytes] = ...) -> None: ...
 
 class RenderPosterRequest(_message.Message):
     __slots__ = ("merchant_id", "size", "language")
@@ -148,15 +192,21 @@ class DecodeQrsResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[DecodedQr, _Mapping]]] = ...) -> None: ...
 
 class DecodedQr(_message.Message):
-    __slots__ = ("merchant", "money", "reference", "static", "error")
+    __slots__ = ("merchant", "money", "reference", "static", "error", "store_id", "terminal_id", "expire_time")
     MERCHANT_FIELD_NUMBER: _ClassVar[int]
     MONEY_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     STATIC_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    STORE_ID_FIELD_NUMBER: _ClassVar[int]
+    TERMINAL_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     merchant: _merchant_pb2.Merchant
     money: _money_pb2.Money
     reference: str
     static: bool
     error: _item_error_pb2.ItemError
-    def __init__(self, merchant: _Optional[_Union[_merchant_pb2.Merchant, _Mapping]] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reference: _Optional[str] = ..., static: _Optional[bool] = ..., error: _Optional[_Union[_item_error_pb2.ItemError, _Mapping]] = ...) -> None: ...
+    store_id: str
+    terminal_id: str
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, merchant: _Optional[_Union[_merchant_pb2.Merchant, _Mapping]] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., reference: _Optional[str] = ..., static: _Optional[bool] = ..., error: _Optional[_Union[_item_error_pb2.ItemError, _Mapping]] = ..., store_id: _Optional[str] = ..., terminal_id: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

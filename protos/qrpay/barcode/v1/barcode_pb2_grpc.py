@@ -60,6 +60,16 @@ class BarcodeServiceStub:
                 request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.DecodeQrsRequest.SerializeToString,
                 response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.DecodeQrsResponse.FromString,
                 _registered_method=True)
+        self.RevokeMerchantQr = channel.unary_unary(
+                '/qrpay.barcode.v1.BarcodeService/RevokeMerchantQr',
+                request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RevokeMerchantQrRequest.SerializeToString,
+                response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RevokeMerchantQrResponse.FromString,
+                _registered_method=True)
+        self.ListQrKeys = channel.unary_unary(
+                '/qrpay.barcode.v1.BarcodeService/ListQrKeys',
+                request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.ListQrKeysRequest.SerializeToString,
+                response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.ListQrKeysResponse.FromString,
+                _registered_method=True)
 
 
 class BarcodeServiceServicer:
@@ -87,8 +97,9 @@ class BarcodeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RenderMerchantQr(self, request, context):
-        """Makes a merchant's QR code (EMVCo merchant-presented): static without an amount, dynamic with one. The
-        same request gives the same bytes. Safe to repeat.
+        """Makes a merchant's QR code (EMVCo merchant-presented), signed: static without an amount, dynamic with
+        one. The same request gives the same bytes: for a static code until it is revoked or the key changes, for
+        a dynamic one within the minute. Safe to repeat.
         Errors: INVALID_ARGUMENT (fields named), NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION
         MERCHANT_CLOSED, CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE.
         """
@@ -108,9 +119,26 @@ class BarcodeServiceServicer:
 
     def DecodeQrs(self, request, context):
         """Reads QR codes. Answers every item for itself, in request order; at most 256. Safe to repeat.
-        Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, or in another
-        currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
+        Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, not signed
+        with a key that is accepted, or in another currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
+        QR_EXPIRED (a dynamic code whose time is over), QR_REVOKED (a printed code that has been replaced),
         NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION MERCHANT_CLOSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeMerchantQr(self, request, context):
+        """Ends a shop's printed static codes, so that RenderMerchantQr makes new ones. Safe to repeat with a serial;
+        without one a repeat also ends what was printed in between.
+        Errors: INVALID_ARGUMENT (fields named; a serial that was never printed), NOT_FOUND MERCHANT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQrKeys(self, request, context):
+        """Lists the public keys whose codes are accepted, so that apps can check codes offline. Safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,6 +171,16 @@ def add_BarcodeServiceServicer_to_server(servicer, server):
                     servicer.DecodeQrs,
                     request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.DecodeQrsRequest.FromString,
                     response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.DecodeQrsResponse.SerializeToString,
+            ),
+            'RevokeMerchantQr': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeMerchantQr,
+                    request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RevokeMerchantQrRequest.FromString,
+                    response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RevokeMerchantQrResponse.SerializeToString,
+            ),
+            'ListQrKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQrKeys,
+                    request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.ListQrKeysRequest.FromString,
+                    response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.ListQrKeysResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -281,6 +319,60 @@ class BarcodeService:
             '/qrpay.barcode.v1.BarcodeService/DecodeQrs',
             qrpay_dot_barcode_dot_v1_dot_barcode__pb2.DecodeQrsRequest.SerializeToString,
             qrpay_dot_barcode_dot_v1_dot_barcode__pb2.DecodeQrsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeMerchantQr(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.barcode.v1.BarcodeService/RevokeMerchantQr',
+            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RevokeMerchantQrRequest.SerializeToString,
+            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RevokeMerchantQrResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQrKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.barcode.v1.BarcodeService/ListQrKeys',
+            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.ListQrKeysRequest.SerializeToString,
+            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.ListQrKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,8 +29,9 @@ class BarcodeServiceStub:
     BARCODE_EXPIRED, RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata).
     """
     RenderMerchantQr: _aio.UnaryUnaryMultiCallable[_barcode_pb2.RenderMerchantQrRequest, _barcode_pb2.RenderMerchantQrResponse]
-    """Makes a merchant's QR code (EMVCo merchant-presented): static without an amount, dynamic with one. The
-    same request gives the same bytes. Safe to repeat.
+    """Makes a merchant's QR code (EMVCo merchant-presented), signed: static without an amount, dynamic with
+    one. The same request gives the same bytes: for a static code until it is revoked or the key changes, for
+    a dynamic one within the minute. Safe to repeat.
     Errors: INVALID_ARGUMENT (fields named), NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION
     MERCHANT_CLOSED, CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE.
     """
@@ -42,10 +43,18 @@ class BarcodeServiceStub:
     """
     DecodeQrs: _aio.UnaryUnaryMultiCallable[_barcode_pb2.DecodeQrsRequest, _barcode_pb2.DecodeQrsResponse]
     """Reads QR codes. Answers every item for itself, in request order; at most 256. Safe to repeat.
-    Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, or in another
-    currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
+    Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, not signed
+    with a key that is accepted, or in another currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
+    QR_EXPIRED (a dynamic code whose time is over), QR_REVOKED (a printed code that has been replaced),
     NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION MERCHANT_CLOSED.
     """
+    RevokeMerchantQr: _aio.UnaryUnaryMultiCallable[_barcode_pb2.RevokeMerchantQrRequest, _barcode_pb2.RevokeMerchantQrResponse]
+    """Ends a shop's printed static codes, so that RenderMerchantQr makes new ones. Safe to repeat with a serial;
+    without one a repeat also ends what was printed in between.
+    Errors: INVALID_ARGUMENT (fields named; a serial that was never printed), NOT_FOUND MERCHANT_NOT_FOUND.
+    """
+    ListQrKeys: _aio.UnaryUnaryMultiCallable[_barcode_pb2.ListQrKeysRequest, _barcode_pb2.ListQrKeysResponse]
+    """Lists the public keys whose codes are accepted, so that apps can check codes offline. Safe to repeat."""
 
 class BarcodeServiceServicer(metaclass=_abc_1.ABCMeta):
     """Issues and redeems codes. Calls no other service and knows no balance."""
@@ -80,8 +89,9 @@ class BarcodeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _barcode_pb2.RenderMerchantQrRequest,
         context: _aio.ServicerContext[_barcode_pb2.RenderMerchantQrRequest, _abc.Awaitable[_barcode_pb2.RenderMerchantQrResponse]],
     ) -> _abc.Awaitable[_barcode_pb2.RenderMerchantQrResponse]:
-        """Makes a merchant's QR code (EMVCo merchant-presented): static without an amount, dynamic with one. The
-        same request gives the same bytes. Safe to repeat.
+        """Makes a merchant's QR code (EMVCo merchant-presented), signed: static without an amount, dynamic with
+        one. The same request gives the same bytes: for a static code until it is revoked or the key changes, for
+        a dynamic one within the minute. Safe to repeat.
         Errors: INVALID_ARGUMENT (fields named), NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION
         MERCHANT_CLOSED, CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE.
         """
@@ -105,9 +115,29 @@ class BarcodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_barcode_pb2.DecodeQrsRequest, _abc.Awaitable[_barcode_pb2.DecodeQrsResponse]],
     ) -> _abc.Awaitable[_barcode_pb2.DecodeQrsResponse]:
         """Reads QR codes. Answers every item for itself, in request order; at most 256. Safe to repeat.
-        Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, or in another
-        currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
+        Item errors: INVALID_ARGUMENT QR_INVALID (not a sound EMVCo code, longer than 512 characters, not signed
+        with a key that is accepted, or in another currency than its merchant's), FAILED_PRECONDITION QR_NOT_OURS,
+        QR_EXPIRED (a dynamic code whose time is over), QR_REVOKED (a printed code that has been replaced),
         NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION MERCHANT_CLOSED.
         """
+
+    @_abc_1.abstractmethod
+    def RevokeMerchantQr(
+        self,
+        request: _barcode_pb2.RevokeMerchantQrRequest,
+        context: _aio.ServicerContext[_barcode_pb2.RevokeMerchantQrRequest, _abc.Awaitable[_barcode_pb2.RevokeMerchantQrResponse]],
+    ) -> _abc.Awaitable[_barcode_pb2.RevokeMerchantQrResponse]:
+        """Ends a shop's printed static codes, so that RenderMerchantQr makes new ones. Safe to repeat with a serial;
+        without one a repeat also ends what was printed in between.
+        Errors: INVALID_ARGUMENT (fields named; a serial that was never printed), NOT_FOUND MERCHANT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListQrKeys(
+        self,
+        request: _barcode_pb2.ListQrKeysRequest,
+        context: _aio.ServicerContext[_barcode_pb2.ListQrKeysRequest, _abc.Awaitable[_barcode_pb2.ListQrKeysResponse]],
+    ) -> _abc.Awaitable[_barcode_pb2.ListQrKeysResponse]:
+        """Lists the public keys whose codes are accepted, so that apps can check codes offline. Safe to repeat."""
 
 def add_BarcodeServiceServicer_to_server(servicer: BarcodeServiceServicer, server: _aio.Server) -> None: ...

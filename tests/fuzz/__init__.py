@@ -1,0 +1,1 @@
+"""Fuzzing of what strangers hand us: `make fuzz MINUTES=10`. Not part of `make test`."""
