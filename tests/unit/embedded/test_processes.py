@@ -47,7 +47,7 @@ def test_every_process_is_a_module_of_its_own(layout: Layout) -> None:
     ("name", "wanted"),
     [
         ("wallet", {"DATABASE_URL_FILE"}),
-        ("barcode", {"DATABASE_URL_FILE", "VALKEY_URL_FILE", "CODE_HMAC_KEY_FILE"}),
+        ("barcode", {"DATABASE_URL_FILE", "VALKEY_URL_FILE", "CODE_HMAC_KEY_FILE", "LOGO_FOLDER"}),
         ("ledger", {"DATABASE_URL_FILE", "NATS_URL_FILE", "PAYMENT_TARGET", "WALLET_TARGET"}),
         ("payment", {"DATABASE_URL_FILE", "NATS_URL_FILE", "WALLET_TARGET", "BARCODE_TARGET"}),
         (
