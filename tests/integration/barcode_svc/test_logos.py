@@ -18,6 +18,7 @@ from barcode_svc.blobs import FolderBlobs
 from barcode_svc.errors import LogoInvalid, LogoNotFound, MerchantClosed, MerchantNotFound
 from barcode_svc.logos import Logos, RenderedLogo
 from barcode_svc.merchants import Merchants
+from barcode_svc.model import Merchant
 from barcode_svc.studio import Studio
 from chassis.errors import InvalidArgument, Overloaded, Unavailable
 from tests.integration.barcode_svc.test_blobs import files_of
@@ -29,16 +30,33 @@ OTHER_PNG = encoded(picture(mode="L"))
 
 
 class CountingStudio:
-    """A studio that counts its works."""
+    """A studio that counts its works, and is open unless a test closes it."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self.works: list[str] = []
+        self.open = asyncio.Event()
+        self.open.set()
 
     async def run(self, function: Any, *arguments: Any) -> Any:
         """Pass it on."""
         self.works.append(function.__name__)
+        await self.open.wait()
         return await self._studio.run(function, *arguments)
+
+
+class CountingMerchants:
+    """Records that count how often they were read."""
+
+    def __init__(self, merchants: Merchants) -> None:
+        self._merchants = merchants
+        self.read = 0
+
+    async def get(self, merchant_id: str) -> Merchant:
+        """Pass it on."""
+        merchant = await self._merchants.get(merchant_id)
+        self.read += 1
+        return merchant
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +73,7 @@ def studio(real_studio: Studio) -> CountingStudio:
     return CountingStudio(real_studio)
 
 
-def make_logos(merchants: Merchants, folder: Path, studio: Any, **changes: int) -> Logos:
+def make_logos(merchants: Any, folder: Path, studio: Any, **changes: int) -> Logos:
     """Logos in a folder."""
     named = {"remembered_bytes_max": 1_000_000, **changes}
     return Logos(merchants=merchants, blobs=FolderBlobs(folder), studio=studio, **named)
@@ -123,21 +141,29 @@ async def test_what_is_known_is_not_drawn(logos: Logos, studio: CountingStudio) 
     assert studio.works == []
 
 
-async def test_many_who_ask_at_once_share_one_drawing(logos: Logos, studio: CountingStudio) -> None:
+async def test_many_who_ask_at_once_share_one_drawing(
+    logos: Logos, merchants: Merchants, tmp_path: Path, studio: CountingStudio
+) -> None:
     """Goal: fifty at once, some of whom go away, cost one resize; widths of one step are one; and
     afterwards it is remembered."""
     await logos.upload(CAFE.id, PNG, actor=CAFE.id)
     studio.works.clear()
-    asking = [asyncio.create_task(rendered(logos, width=97 + number % 32)) for number in range(50)]
-    while "draw" not in studio.works:  # noqa: ASYNC110 - the drawing has begun
-        await asyncio.sleep(0)
+    studio.open.clear()
+    counted = CountingMerchants(merchants)
+    shared = make_logos(counted, tmp_path, studio)
+    asking = [asyncio.create_task(rendered(shared, width=97 + number % 32)) for number in range(50)]
+    async with asyncio.timeout(20):
+        while counted.read < 50 or not studio.works:  # noqa: ASYNC110 - all wait for one drawing
+            await asyncio.sleep(0.001)
     for task in asking[:10]:
         task.cancel()
+    await asyncio.wait(asking[:10])
+    studio.open.set()
     answers = await asyncio.gather(*asking, return_exceptions=True)
     pictures_seen = {it.content for it in answers if isinstance(it, RenderedLogo)}
     assert len(pictures_seen) == 1
     assert sum(isinstance(it, RenderedLogo) for it in answers) == 40
-    await rendered(logos)
+    await rendered(shared)
     assert studio.works == ["draw"]
 
 

@@ -11,7 +11,7 @@ from barcode_svc import merchants_rpc, rpc
 from embedded.certificates import IDENTITIES
 from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
-from tests.integration.barcode_svc.mesh import Mesh, poster, refusal_of, register, render
+from tests.integration.barcode_svc.mesh import CAFE, Mesh, poster, refusal_of, register, render
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,91 @@ from tests.integration.barcode_svc.mesh import Mesh, poster, refusal_of, registe
             merchant_pb2.GetMerchantRequest(merchant_id="mer_nobody"),
             "MERCHANT_NOT_FOUND",
             None,
+        ),
+        (
+            "gateway",
+            "UpdateMerchant",
+            merchant_pb2.UpdateMerchantRequest(merchant=CAFE, version=-1, actor="opr_1"),
+            None,
+            "version",
+        ),
+        (
+            "gateway",
+            "UpdateMerchant",
+            merchant_pb2.UpdateMerchantRequest(merchant=CAFE, version=1, actor="opr_1"),
+            None,
+            "update_mask",
+        ),
+        (
+            "gateway",
+            "UpdateMerchant",
+            merchant_pb2.UpdateMerchantRequest(merchant=CAFE, version=99, actor="opr_1"),
+            "VERSION_MISMATCH",
+            None,
+        ),
+        (
+            "gateway",
+            "CloseMerchant",
+            merchant_pb2.CloseMerchantRequest(merchant_id=CAFE.id),
+            None,
+            "actor",
+        ),
+        (
+            "gateway",
+            "ListMerchantChanges",
+            merchant_pb2.ListMerchantChangesRequest(merchant_id=CAFE.id, page_token="x"),
+            None,
+            "page_token",
+        ),
+        (
+            "gateway",
+            "AddPlace",
+            merchant_pb2.AddPlaceRequest(
+                merchant_id=CAFE.id, name="x", request_id="x", actor="opr_1"
+            ),
+            None,
+            "kind",
+        ),
+        (
+            "gateway",
+            "ListPlaces",
+            merchant_pb2.ListPlacesRequest(
+                merchant_id=CAFE.id, kind=merchant_pb2.PLACE_KIND_STORE, page_size=-1
+            ),
+            None,
+            "page_size",
+        ),
+        (
+            "gateway",
+            "RenamePlace",
+            merchant_pb2.RenamePlaceRequest(
+                merchant_id=CAFE.id, place_id="trm_" + "0" * 26, name="x", actor="opr_1"
+            ),
+            "TERMINAL_NOT_FOUND",
+            None,
+        ),
+        (
+            "gateway",
+            "UploadLogo",
+            merchant_pb2.UploadLogoRequest(merchant_id=CAFE.id, content=b"GIF89a", actor="opr_1"),
+            "LOGO_INVALID",
+            None,
+        ),
+        (
+            "gateway",
+            "RenderLogo",
+            merchant_pb2.RenderLogoRequest(
+                merchant_id="mer_nobody", width=64, format=merchant_pb2.LOGO_FORMAT_PNG
+            ),
+            "MERCHANT_NOT_FOUND",
+            None,
+        ),
+        (
+            "gateway",
+            "RenderLogo",
+            merchant_pb2.RenderLogoRequest(merchant_id=CAFE.id, width=64),
+            None,
+            "format",
         ),
         ("gateway", "RenderMerchantQr", render(format=0), None, "format"),
         ("gateway", "RenderMerchantQr", render(format=77), None, "format"),

@@ -54,6 +54,7 @@ def test_every_process_is_a_module_of_its_own(layout: Layout) -> None:
                 "VALKEY_URL_FILE",
                 "CODE_HMAC_KEY_FILE",
                 "QR_SIGNING_KEY_FILE",
+                "LOGO_FOLDER",
             },
         ),
         ("ledger", {"DATABASE_URL_FILE", "NATS_URL_FILE", "PAYMENT_TARGET", "WALLET_TARGET"}),
