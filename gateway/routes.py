@@ -61,6 +61,7 @@ def operations(handlers: Handlers) -> list[Operation]:
         *_payments(handlers),
         *_wallets(handlers.wallets, handlers.bank_accounts),
         *_codes(handlers.barcodes, handlers.merchants),
+        *_scanned_codes(handlers.merchants),
         *_health(handlers.health),
         *_docs(handlers.docs),
     ]
@@ -252,6 +253,9 @@ def _codes(barcodes: BarcodesApi, merchants: MerchantsApi) -> Iterable[Operation
         ),
         request_headers={"If-None-Match": "The ETag of the code that you have."},
     )
+
+
+def _scanned_codes(merchants: MerchantsApi) -> Iterable[Operation]:
     yield Operation(
         method="POST",
         path="/merchants/{merchant_id}/qr/revoke",

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[impor
 from gateway.problems import PROBLEM_TYPES
 from qrpay.barcode.v1 import barcode_pb2
 from qrpay.type.v1 import failure_code_pb2, money_pb2
-from tests.integration.gateway.conftest import Gateway, Mesh
+from tests.integration.gateway.conftest import Gateway, Mesh, User
 from tests.integration.gateway.fakes import IDS, MERCHANT_ID, refusal
 from tests.integration.gateway.test_event_stream import stream
 from tests.integration.gateway.test_reads import an_entry
@@ -91,6 +91,20 @@ async def contract(gateway: Gateway) -> Contract:
     return contract
 
 
+async def check_codes(gateway: Gateway, alice: User, contract: Contract) -> None:
+    """The same for merchants' codes."""
+    qr = "/merchants/{merchant_id}/qr"
+    for image_format in ("svg", "png", "text"):
+        params = {"format": image_format}
+        answer = contract.check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params))
+    tag = {"if-none-match": answer.headers["etag"]}
+    contract.check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params, headers=tag))
+    contract.check("/qr/decode", await alice.post("/qr/decode", {"qr": "code"}))
+    ops = await gateway.user("operator")
+    revoke = "/merchants/{merchant_id}/qr/revoke"
+    contract.check(revoke, await ops.post(f"/merchants/{MERCHANT_ID}/qr/revoke", {"serial": 1}))
+
+
 async def test_every_success_is_as_promised(
     gateway: Gateway, mesh: Mesh, contract: Contract
 ) -> None:
@@ -133,14 +147,8 @@ async def test_every_success_is_as_promised(
     check("/bank-accounts", await alice.get("/bank-accounts"))
     check("/barcodes", await alice.post("/barcodes"))
     check("/merchants/{merchant_id}", await alice.get(f"/merchants/{MERCHANT_ID}"))
-    qr = "/merchants/{merchant_id}/qr"
-    for image_format in ("svg", "png", "text"):
-        params = {"format": image_format}
-        answer = check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params))
-    tag = {"if-none-match": answer.headers["etag"]}
-    check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params, headers=tag))
-    check("/qr/decode", await alice.post("/qr/decode", {"qr": "code"}))
-    for path in ("/healthz", "/readyz", "/docs"):
+    await check_codes(gateway, alice, contract)
+    for path in ("/healthz", "/readyz", "/docs", "/qr/keys"):
         check(path, await alice.get(path))
     promised = {
         (method, path, status)

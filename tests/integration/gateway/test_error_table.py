@@ -163,6 +163,7 @@ async def test_no_or_bad_token(gateway: Gateway) -> None:
         ("GET", "/wallets/me/entries"),
         ("POST", "/barcodes"),
         ("GET", f"/merchants/{MERCHANT_ID}"),
+        ("POST", f"/merchants/{MERCHANT_ID}/qr/revoke"),
         ("POST", "/qr/decode"),
         ("POST", "/bank-accounts"),
         ("GET", "/bank-accounts"),
