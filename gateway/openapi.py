@@ -229,7 +229,7 @@ def _success(success: Success) -> Json:
 
 
 def _content_schema(success: Success, media_type: str) -> Json:
-    if media_type != "application/json":
+    if not media_type.endswith("json"):
         return {"type": "string"}
     if success.shape is None:
         return {"type": "object"}

@@ -68,6 +68,7 @@ def operations(handlers: Handlers) -> list[Operation]:
         *_wallets(handlers.wallets, handlers.bank_accounts),
         *_codes(handlers.barcodes, handlers.merchants),
         *merchant_operations(handlers.records, handlers.logos),
+        *_scanned_codes(handlers.merchants),
         *_health(handlers.health),
         *_docs(handlers.docs),
     ]
@@ -288,6 +289,9 @@ def _drawings(merchants: MerchantsApi) -> Iterable[Operation]:
         problems=("merchant-not-found", "merchant-closed", "temporarily-unavailable"),
         request_headers={"If-None-Match": "The ETag of the poster that you have."},
     )
+
+
+def _scanned_codes(merchants: MerchantsApi) -> Iterable[Operation]:
     yield Operation(
         method="POST",
         path="/merchants/{merchant_id}/qr/revoke",

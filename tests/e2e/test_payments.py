@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
 import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
@@ -86,6 +87,31 @@ async def test_a_dynamic_code_carries_the_amount_and_the_reference(
         "/payments/pay", {"qr": text, "amount": 1, "currency": "USD"}, key=str(uuid4())
     )
     assert (response.status_code, response.json()["code"]) == (422, "amount-mismatch")
+
+
+async def test_a_shop_replaces_its_printed_code(people: People, cafe_id: str) -> None:
+    """The old sticker is refused wherever it is scanned, the new one pays; an edited one never
+    did, and the app could have known by itself."""
+    alice, cafe = people["alice"], people["cafe"]
+    old = await qr_of(alice, cafe_id)
+    keys = (await alice.http.get("/qr/keys")).json()["keys"]
+    assert f"0108{keys[0]['kid']}" in old
+    revoked = await cafe.http.post(f"/merchants/{cafe_id}/qr/revoke")
+    assert revoked.status_code == 200, revoked.text
+    forbidden = await alice.http.post(f"/merchants/{cafe_id}/qr/revoke")
+    assert forbidden.json()["code"] == "forbidden"
+    body = {"amount": 5, "currency": "USD"}
+    for response in (
+        await alice.http.post("/qr/decode", json={"qr": old}),
+        await alice.post("/payments/pay", {"qr": old, **body}, key=str(uuid4())),
+    ):
+        assert (response.status_code, response.json()["code"]) == (410, "qr-revoked")
+    new = await qr_of(alice, cafe_id)
+    edited = new[:-4].replace("010211", "010212")
+    edited += f"{binascii.crc_hqx(edited.encode(), 0xFFFF):04X}"
+    refused = await alice.http.post("/qr/decode", json={"qr": edited})
+    assert (refused.status_code, refused.json()["code"]) == (422, "qr-invalid")
+    assert (await pay(alice, "/payments/pay", qr=new, **body))["status"] == "COMPLETED"
 
 
 async def test_a_shop_charges_a_customers_barcode(people: People) -> None:

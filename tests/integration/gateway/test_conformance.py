@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[impor
 from gateway.problems import PROBLEM_TYPES
 from qrpay.barcode.v1 import barcode_pb2
 from qrpay.type.v1 import failure_code_pb2, money_pb2
-from tests.integration.gateway.conftest import Gateway, Mesh
+from tests.integration.gateway.conftest import Gateway, Mesh, User
 from tests.integration.gateway.fake_merchants import LOGO_SHA256, STORE_ID, TERMINAL_ID
 from tests.integration.gateway.fakes import IDS, MERCHANT_ID, refusal
 from tests.integration.gateway.test_event_stream import stream
@@ -93,6 +93,24 @@ async def contract(gateway: Gateway) -> Contract:
     return contract
 
 
+async def check_codes(gateway: Gateway, alice: User, contract: Contract) -> None:
+    """The same for merchants' codes."""
+    qr = "/merchants/{merchant_id}/qr"
+    poster = "/merchants/{merchant_id}/poster"
+    answer = contract.check(poster, await alice.get(f"/merchants/{MERCHANT_ID}/poster"))
+    tag = {"if-none-match": answer.headers["etag"]}
+    contract.check(poster, await alice.get(f"/merchants/{MERCHANT_ID}/poster", headers=tag))
+    for image_format in ("svg", "png", "text"):
+        params = {"format": image_format}
+        answer = contract.check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params))
+    tag = {"if-none-match": answer.headers["etag"]}
+    contract.check(qr, await alice.get(f"/merchants/{MERCHANT_ID}/qr", params=params, headers=tag))
+    contract.check("/qr/decode", await alice.post("/qr/decode", {"qr": "code"}))
+    ops = await gateway.user("operator")
+    revoke = "/merchants/{merchant_id}/qr/revoke"
+    contract.check(revoke, await ops.post(f"/merchants/{MERCHANT_ID}/qr/revoke", {"serial": 1}))
+
+
 async def test_every_success_is_as_promised(
     gateway: Gateway, mesh: Mesh, contract: Contract
 ) -> None:
@@ -135,14 +153,9 @@ async def test_every_success_is_as_promised(
     check("/bank-accounts", await alice.get("/bank-accounts"))
     check("/barcodes", await alice.post("/barcodes"))
     check("/merchants/{merchant_id}", await alice.get(f"/merchants/{MERCHANT_ID}"))
-    for drawing in ("qr?format=svg", "qr?format=png", "qr?format=text", "poster"):
-        path = f"/merchants/{{merchant_id}}/{drawing.split('?')[0]}"
-        answer = check(path, await alice.get(f"/merchants/{MERCHANT_ID}/{drawing}"))
-        tag = {"if-none-match": answer.headers["etag"]}
-        check(path, await alice.get(f"/merchants/{MERCHANT_ID}/{drawing}", headers=tag))
-    check("/qr/decode", await alice.post("/qr/decode", {"qr": "code"}))
+    await check_codes(gateway, alice, contract)
     await _check_merchants(gateway, contract)
-    for path in ("/healthz", "/readyz", "/docs"):
+    for path in ("/healthz", "/readyz", "/docs", "/qr/keys"):
         check(path, await alice.get(path))
     promised = {
         (method, path, status)

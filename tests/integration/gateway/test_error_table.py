@@ -168,6 +168,7 @@ async def test_no_or_bad_token(gateway: Gateway) -> None:
         ("PATCH", f"/merchants/{MERCHANT_ID}"),
         ("PUT", f"/merchants/{MERCHANT_ID}/logo"),
         ("POST", f"/merchants/{MERCHANT_ID}/stores"),
+        ("POST", f"/merchants/{MERCHANT_ID}/qr/revoke"),
         ("POST", "/qr/decode"),
         ("POST", "/bank-accounts"),
         ("GET", "/bank-accounts"),

@@ -83,6 +83,7 @@ class FakeBarcodes:
     def __init__(self) -> None:
         self.redeemed_by: str | None = None
         self.forgets = False
+        self.ended = {"printed long ago": "QR_REVOKED", "shown long ago": "QR_EXPIRED"}
 
     async def RedeemBarcodes(self, request: Any, **_: Any) -> Any:
         return barcode_pb2.RedeemBarcodesResponse(
@@ -104,9 +105,9 @@ class FakeBarcodes:
         return barcode_pb2.DecodeQrsResponse(results=[self._decode(text) for text in request.texts])
 
     def _decode(self, text: str) -> barcode_pb2.DecodedQr:
-        if not text.startswith("cafe"):
+        if not text.startswith("cafe") or text in self.ended:
             refused = Refused()
-            refused.reason = "QR_INVALID"
+            refused.reason = self.ended.get(text, "QR_INVALID")
             return barcode_pb2.DecodedQr(error=to_item_error(refused))
         _, _, amount = text.partition(":")
         return barcode_pb2.DecodedQr(
@@ -224,6 +225,8 @@ async def test_each_way_of_asking_becomes_the_same_shape(till: Till, database: D
         (a_request(currency_code="EUR"), "CURRENCY_MISMATCH"),
         (a_request(amount_minor=10_001), "AMOUNT_OUT_OF_RANGE"),
         (a_request(move=Move.QR, target="sausage"), "QR_INVALID"),
+        (a_request(move=Move.QR, target="printed long ago"), "QR_REVOKED"),
+        (a_request(move=Move.QR, target="shown long ago"), "QR_EXPIRED"),
         (a_request(move=Move.QR, target="cafe", amount_minor=0), "AMOUNT_REQUIRED"),
         (a_request(move=Move.QR, target="cafe:5"), "AMOUNT_MISMATCH"),
         (a_request(move=Move.QR, target="cafe", caller_id="mer_cafe"), "PERMISSION_DENIED"),
@@ -239,6 +242,19 @@ async def test_a_refused_item_fails_alone(till: Till, request_: Request, reason:
     assert isinstance(refused, ServiceError)
     assert refused.reason == reason
     assert isinstance(neighbour, Accepted)
+    assert len(till.handed_over) == 1
+
+
+async def test_a_payment_outlives_the_code_that_it_was_made_with(till: Till) -> None:
+    """A repeat after the code expired or was revoked is answered with the payment of the first."""
+    request = a_request(move=Move.QR, target="cafe:100", amount_minor=0, currency_code="")
+    (first,) = await till.submit(request)
+    assert isinstance(first, Accepted)
+    for reason in ("QR_EXPIRED", "QR_REVOKED"):
+        till.barcodes.ended["cafe:100"] = reason
+        (again,) = await till.submit(request)
+        assert isinstance(again, Accepted)
+        assert again.payment.id == first.payment.id
     assert len(till.handed_over) == 1
 
 

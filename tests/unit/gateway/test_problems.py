@@ -19,7 +19,7 @@ from chassis.errors import (
 from gateway.bodies import Body, PayBarcodeBody, PayQrBody, SendBody, WithdrawBody
 from gateway.problems import PROBLEM_TYPES, Problem, to_problem
 
-# The error table of the public contract, word for word.
+# The error table of the public contract, word for word, and what was added to it.
 CONTRACT = {
     400: "invalid-request idempotency-key-missing idempotency-key-invalid malformed-json",
     401: "unauthenticated token-expired",
@@ -27,7 +27,7 @@ CONTRACT = {
     404: "payment-not-found recipient-not-found merchant-not-found bank-account-not-found "
     "not-found",
     409: "barcode-used idempotency-key-in-flight",
-    410: "barcode-expired",
+    410: "barcode-expired qr-expired qr-revoked",
     413: "body-too-large",
     415: "unsupported-media-type",
     405: "method-not-allowed",
