@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from barcode_svc.barcodes import BarcodeLimits
+from barcode_svc.barcodes import BarcodeLimits, MissBudget
 from chassis.settings import (
     PositiveInt,
     PositiveSeconds,
@@ -12,6 +12,7 @@ from chassis.settings import (
 )
 
 CODE_HMAC_KEY_LENGTH_MIN = 32
+_DAY_SECONDS = 86_400
 
 
 class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
@@ -34,9 +35,22 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
     """How long afterwards it is told to be expired, before it is unknown."""
     code_used_keep_seconds: PositiveInt = 3600
     """How long a used code is remembered, for those who ask again. Each takes about 400 bytes."""
-    misses_per_minute_max: PositiveInt = 30
-    """Unknown codes that one merchant may scan in a minute. Thirty are a broken scanner or somebody
-    who guesses; neither may scan on before the minute is over."""
+    code_grace_seconds: PositiveInt = 5
+    """How long a code still pays after its device got a new one: it may be under the scanner."""
+    devices_per_owner_max: PositiveInt = 8
+    """Devices of one customer that may have a live code, and that may make codes offline."""
+    misses_per_minute_max: PositiveInt = 10
+    """Unknown codes that one merchant may scan in a minute. Ten are a broken scanner or somebody
+    who guesses: nothing more is read there for a while."""
+    miss_lock_seconds: PositiveInt = 60
+    """How long at first; twice as long each further time."""
+    miss_lock_seconds_max: PositiveInt = 3600
+    """How long at most."""
+    miss_quiet_seconds: PositiveInt = 4 * 3600
+    """After so long without a lock the next one is as short as the first."""
+    device_misses_per_day_max: PositiveInt = 20
+    """Wrong offline codes that name one device, at all merchants together, before its offline codes
+    are refused for a day. Somebody guesses; the customer goes online."""
     pool_low: PositiveInt = 500
     """Fewer inert codes than this: the process refills its pool."""
     pool_high: PositiveInt = 2_000
@@ -52,6 +66,8 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
             faults.append(f"CODE_HMAC_KEY: has fewer than {CODE_HMAC_KEY_LENGTH_MIN} characters")
         if self.pool_low > self.pool_high:
             faults.append("POOL_LOW: is higher than POOL_HIGH")
+        if self.miss_lock_seconds > self.miss_lock_seconds_max:
+            faults.append("MISS_LOCK_SECONDS: is higher than MISS_LOCK_SECONDS_MAX")
         if faults:
             raise SettingsError(faults)
 
@@ -62,6 +78,20 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
             ttl_seconds=self.code_ttl_seconds,
             expired_keep_seconds=self.code_expired_keep_seconds,
             used_keep_seconds=self.code_used_keep_seconds,
-            misses_per_window_max=self.misses_per_minute_max,
-            window_seconds=60,
+            grace_seconds=self.code_grace_seconds,
+            devices_per_owner_max=self.devices_per_owner_max,
+            merchant_misses=MissBudget(
+                misses_max=self.misses_per_minute_max,
+                window_seconds=60,
+                lock_seconds=self.miss_lock_seconds,
+                lock_seconds_max=self.miss_lock_seconds_max,
+                quiet_seconds=self.miss_quiet_seconds,
+            ),
+            device_misses=MissBudget(
+                misses_max=self.device_misses_per_day_max,
+                window_seconds=_DAY_SECONDS,
+                lock_seconds=_DAY_SECONDS,
+                lock_seconds_max=_DAY_SECONDS,
+                quiet_seconds=_DAY_SECONDS,
+            ),
         )

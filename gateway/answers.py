@@ -123,7 +123,7 @@ class Barcode(Answer, frozen=True, kw_only=True):
     code: Annotated[str, Meta(examples=["281004327719356024"])]
     expires_at: Instant
     ttl_seconds: Annotated[int, Meta(examples=[60])]
-    svg: BarcodeImages
+    svg: BarcodeImages | UnsetType = UNSET
 
 
 class Merchant(Answer, frozen=True, kw_only=True):

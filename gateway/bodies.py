@@ -100,6 +100,17 @@ Barcode = Annotated[
         extra={"rule": "must be 18 digits"},
     ),
 ]
+DeviceLabel = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^(?![\s\S]*[^\u0021-\u007e])",
+        description="Any name by which your devices are told apart; each has one live code.",
+        examples=["pixel-8"],
+        extra={"rule": "must be 1 to 64 visible ASCII characters, without spaces"},
+    ),
+]
 BankAccountId = Annotated[
     str,
     Meta(
@@ -188,8 +199,10 @@ class DecodeQrBody(Body, frozen=True, kw_only=True):
     qr: QrText
 
 
-class EmptyBody(Body, frozen=True, kw_only=True):
-    """Nothing: no body at all, or an empty object."""
+class BarcodeBody(Body, frozen=True, kw_only=True):
+    """Which device will show the code. No body at all, or an empty object: the customer's only."""
+
+    device: DeviceLabel | None = None
 
 
 def rule_of(annotation: Any) -> str | None:

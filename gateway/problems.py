@@ -190,7 +190,7 @@ _FIELDS: dict[str, str] = {
         name: name
         for name in (
             *("to", "qr", "barcode", "bank_account", "amount", "currency", "note", "order_ref"),
-            *("holder", "iban", "status", "kind", "format"),
+            *("holder", "iban", "status", "kind", "format", "device"),
         )
     },
 }

@@ -210,10 +210,12 @@ def _codes(barcodes: BarcodesApi, merchants: MerchantsApi) -> Iterable[Operation
         path="/barcodes",
         tag="Codes and merchants",
         summary="Get a one-time barcode to show at a till",
-        description="It ends when it is used, when its time is over, or with your next one.",
+        description="It ends when it is used, when its time is over, or a few seconds after this "
+        "device's next one.",
         handler=barcodes.issue,
         roles=_CUSTOMERS,
-        bodies=_same_for(_CUSTOMERS, bodies.EmptyBody),
+        query=queries.BarcodeQuery,
+        bodies=_same_for(_CUSTOMERS, bodies.BarcodeBody),
         body_optional=True,
         successes=(_json("The code, and images of it.", answers.Barcode, status=201),),
     )

@@ -15,7 +15,7 @@ from chassis import channel
 from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.logs import get_logger
 from gateway.settings import GatewaySettings
-from qrpay.barcode.v1 import barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
@@ -76,6 +76,22 @@ class Upstream:
             raise Unavailable
         return [
             result if result.HasField("payment") else from_item_error(result.error)
+            for result in response.results
+        ]
+
+    async def issue(
+        self, items: Sequence[barcode_pb2.BarcodeIssue]
+    ) -> list[barcode_pb2.IssuedBarcode | ServiceError]:
+        """Issue a batch of barcodes; one outcome each, in order. Raises ``ServiceError`` if the
+        batch as a whole was not answered."""
+        response = await self.call(
+            self.barcode.IssueBarcodes, barcode_pb2.IssueBarcodesRequest(items=items)
+        )
+        if len(response.results) != len(items):
+            _LOG.error("issue_answered_other_items", asked=len(items))
+            raise Unavailable
+        return [
+            result.barcode if result.HasField("barcode") else from_item_error(result.error)
             for result in response.results
         ]
 

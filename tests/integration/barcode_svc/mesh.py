@@ -63,7 +63,7 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
         request = barcode_pb2.IssueBarcodeRequest(owner_id=owner_id)
         return await self.call("gateway", "IssueBarcode", request)
 
-    async def redeem(self, code: str, **fields: str) -> Any:
+    async def redeem(self, code: str, **fields: Any) -> Any:
         """The result of one redemption."""
         item = barcode_pb2.BarcodeRedemption(
             **{"code": code, "redemption_token": "one", "merchant_id": CAFE.id, **fields}

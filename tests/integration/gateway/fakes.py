@@ -328,18 +328,24 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
         )
         self.decoded: dict[str, barcode_pb2.DecodedQr] = {}
         self.render_requests: list[barcode_pb2.RenderMerchantQrRequest] = []
+        self.issues: list[barcode_pb2.BarcodeIssue] = []
 
-    async def IssueBarcode(self, request: Any, context: Any) -> Any:
-        """A code that is valid for a minute."""
-        await self.faults.strike("IssueBarcode")
-        response = barcode_pb2.IssueBarcodeResponse(
-            code="281004327719356024",
+    async def IssueBarcodes(self, request: Any, context: Any) -> Any:
+        """Codes that are valid for a minute."""
+        await self.faults.strike("IssueBarcodes")
+        self.issues.extend(request.items)
+        return barcode_pb2.IssueBarcodesResponse(results=map(self._issued, request.items))
+
+    def _issued(self, item: barcode_pb2.BarcodeIssue) -> barcode_pb2.IssueBarcodeResult:
+        drawn = not item.without_images
+        barcode = barcode_pb2.IssuedBarcode(
+            code="881004327719356024",
             ttl_seconds=60,
-            qr_svg="<svg>qr</svg>",
-            code128_svg="<svg>128</svg>",
+            qr_svg="<svg>qr</svg>" if drawn else "",
+            code128_svg="<svg>128</svg>" if drawn else "",
         )
-        response.expire_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=60))
-        return response
+        barcode.expire_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=60))
+        return barcode_pb2.IssueBarcodeResult(barcode=barcode)
 
     async def GetMerchant(self, request: Any, context: Any) -> Any:
         """The merchant."""

@@ -64,14 +64,28 @@ def _bitmap_of_svg(image: bytes) -> tuple[bytearray, int]:
             pixels = bytearray([_WHITE]) * (width * height)
             continue
         thickness = int(path.attrib["stroke-width"])
-        strokes = re.findall(r"M(\d+) ([\d.]+)h(\d+)", path.attrib["d"])
-        assert "".join(f"M{x} {y}h{length}" for x, y, length in strokes) == path.attrib["d"]
-        for x, y, length in strokes:
-            top = int((float(y) - thickness / 2) * scale)
+        for x, y, length in _strokes(path.attrib["d"]):
+            top = int((y - thickness / 2) * scale)
             for row in range(top, top + thickness * scale):
-                start = row * width + int(x) * scale
-                pixels[start : start + int(length) * scale] = bytes(int(length) * scale)
+                start = row * width + x * scale
+                pixels[start : start + length * scale] = bytes(length * scale)
     return pixels, width
+
+
+def _strokes(path: str) -> list[tuple[int, float, int]]:
+    """Horizontal strokes as (x, y, length). Knows "M" (go to), "m" (go on by) and "h" (draw)."""
+    steps = re.findall(r"M(\d+) ([\d.]+)|m(\d+) 0|h(\d+)", path)
+    strokes, text, x, y = [], "", 0, 0.0
+    for start_x, start_y, skip, drawn in steps:
+        if start_x:
+            x, y, text = int(start_x), float(start_y), f"{text}M{start_x} {start_y}"
+        elif skip:
+            x, text = x + int(skip), f"{text}m{skip} 0"
+        else:
+            strokes.append((x, y, int(drawn)))
+            x, text = x + int(drawn), f"{text}h{drawn}"
+    assert text == path, "nothing else"
+    return strokes
 
 
 def _bitmap_of_png(image: bytes) -> tuple[bytearray, int]:

@@ -41,20 +41,40 @@ def test_the_limits_are_those_that_were_set(tmp_path: Path) -> None:
         "CODE_TTL_SECONDS": "45",
         "CODE_EXPIRED_KEEP_SECONDS": "46",
         "CODE_USED_KEEP_SECONDS": "47",
+        "CODE_GRACE_SECONDS": "4",
+        "DEVICES_PER_OWNER_MAX": "3",
         "MISSES_PER_MINUTE_MAX": "48",
+        "MISS_LOCK_SECONDS": "49",
+        "MISS_LOCK_SECONDS_MAX": "50",
+        "MISS_QUIET_SECONDS": "51",
+        "DEVICE_MISSES_PER_DAY_MAX": "52",
     }
     limits = load_settings(BarcodeSettings, environment(tmp_path, **changes)).limits
     assert (limits.ttl_seconds, limits.expired_keep_seconds) == (45, 46)
-    assert (limits.used_keep_seconds, limits.misses_per_window_max) == (47, 48)
-    assert limits.window_seconds == 60
+    assert (limits.used_keep_seconds, limits.grace_seconds) == (47, 4)
+    assert limits.devices_per_owner_max == 3
+    second = 1_000_000
+    assert limits.merchant_misses.arguments() == [
+        *(48, 60 * second, 49 * second, 50 * second, 51 * second)
+    ]
+    assert limits.device_misses.arguments() == [52, *[86_400 * second] * 4]
 
 
 def test_a_short_key_and_crossed_marks_are_told_together(tmp_path: Path) -> None:
     """Goal: the process does not start with a key that could be guessed, nor shows it."""
-    changes = {"CODE_HMAC_KEY": "hidden", "POOL_LOW": "9", "POOL_HIGH": "8"}
+    changes = {
+        "CODE_HMAC_KEY": "hidden",
+        "POOL_LOW": "9",
+        "POOL_HIGH": "8",
+        "MISS_LOCK_SECONDS": "7200",
+    }
     with pytest.raises(SettingsError) as refusal:
         load_settings(BarcodeSettings, environment(tmp_path, **changes))
-    assert [fault.split(":")[0] for fault in refusal.value.faults] == ["CODE_HMAC_KEY", "POOL_LOW"]
+    assert [fault.split(":")[0] for fault in refusal.value.faults] == [
+        "CODE_HMAC_KEY",
+        "POOL_LOW",
+        "MISS_LOCK_SECONDS",
+    ]
     assert "hidden" not in str(refusal.value)
 
 
@@ -62,6 +82,6 @@ def test_every_rpc_says_who_may_call_it() -> None:
     """Goal: codes are issued for the gateway's customers and used up by payments only."""
     service = barcode_pb2.DESCRIPTOR.services_by_name["BarcodeService"]
     assert set(ALLOWED_CALLERS) == set(service.methods_by_name)
-    assert ALLOWED_CALLERS["IssueBarcode"] == {"gateway"}
+    assert ALLOWED_CALLERS["IssueBarcode"] == ALLOWED_CALLERS["IssueBarcodes"] == {"gateway"}
     assert ALLOWED_CALLERS["RedeemBarcodes"] == {"payment"}
     assert ALLOWED_CALLERS["RegisterMerchant"] == {"operator"}

@@ -27,49 +27,59 @@ from qrpay.type.v1 import item_error_pb2 as qrpay_dot_type_dot_v1_dot_item__erro
 from qrpay.type.v1 import money_pb2 as qrpay_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eqrpay/barcode/v1/barcode.proto\x12\x10qrpay.barcode.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eqrpay/type/v1/item_error.proto\x1a\x19qrpay/type/v1/money.proto\"v\n\x08Merchant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x63ity\x18\x03 \x01(\t\x12\x15\n\rcategory_code\x18\x04 \x01(\t\x12\x14\n\x0c\x63ountry_code\x18\x05 \x01(\t\x12\x15\n\rcurrency_code\x18\x06 \x01(\t\"\'\n\x13IssueBarcodeRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\"\x8f\x01\n\x14IssueBarcodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x12\x0e\n\x06qr_svg\x18\x04 \x01(\t\x12\x13\n\x0b\x63ode128_svg\x18\x05 \x01(\t\"K\n\x15RedeemBarcodesRequest\x12\x32\n\x05items\x18\x01 \x03(\x0b\x32#.qrpay.barcode.v1.BarcodeRedemption\"P\n\x11\x42\x61rcodeRedemption\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x18\n\x10redemption_token\x18\x02 \x01(\t\x12\x13\n\x0bmerchant_id\x18\x03 \x01(\t\"P\n\x16RedeemBarcodesResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.qrpay.barcode.v1.RedeemBarcodeResult\"\x80\x01\n\x13RedeemBarcodeResult\x12\x34\n\x07\x62\x61rcode\x18\x01 \x01(\x0b\x32!.qrpay.barcode.v1.RedeemedBarcodeH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.qrpay.type.v1.ItemErrorH\x00\x42\x08\n\x06result\"8\n\x0fRedeemedBarcode\x12\x13\n\x0bissuance_id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\"G\n\x17RegisterMerchantRequest\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\"H\n\x18RegisterMerchantResponse\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\")\n\x12GetMerchantRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\"C\n\x13GetMerchantResponse\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\"\x92\x01\n\x17RenderMerchantQrRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.qrpay.barcode.v1.QrFormat\x12#\n\x05money\x18\x03 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x11\n\treference\x18\x04 \x01(\t\"_\n\x18RenderMerchantQrResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0e\n\x06static\x18\x04 \x01(\x08\"!\n\x10\x44\x65\x63odeQrsRequest\x12\r\n\x05texts\x18\x01 \x03(\t\"A\n\x11\x44\x65\x63odeQrsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.qrpay.barcode.v1.DecodedQr\"\xaa\x01\n\tDecodedQr\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\x12#\n\x05money\x18\x02 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x11\n\treference\x18\x03 \x01(\t\x12\x0e\n\x06static\x18\x04 \x01(\x08\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.qrpay.type.v1.ItemError*_\n\x08QrFormat\x12\x19\n\x15QR_FORMAT_UNSPECIFIED\x10\x00\x12\x12\n\x0eQR_FORMAT_TEXT\x10\x01\x12\x11\n\rQR_FORMAT_SVG\x10\x02\x12\x11\n\rQR_FORMAT_PNG\x10\x03\x32\xdc\x04\n\x0e\x42\x61rcodeService\x12]\n\x0cIssueBarcode\x12%.qrpay.barcode.v1.IssueBarcodeRequest\x1a&.qrpay.barcode.v1.IssueBarcodeResponse\x12\x63\n\x0eRedeemBarcodes\x12\'.qrpay.barcode.v1.RedeemBarcodesRequest\x1a(.qrpay.barcode.v1.RedeemBarcodesResponse\x12i\n\x10RegisterMerchant\x12).qrpay.barcode.v1.RegisterMerchantRequest\x1a*.qrpay.barcode.v1.RegisterMerchantResponse\x12Z\n\x0bGetMerchant\x12$.qrpay.barcode.v1.GetMerchantRequest\x1a%.qrpay.barcode.v1.GetMerchantResponse\x12i\n\x10RenderMerchantQr\x12).qrpay.barcode.v1.RenderMerchantQrRequest\x1a*.qrpay.barcode.v1.RenderMerchantQrResponse\x12T\n\tDecodeQrs\x12\".qrpay.barcode.v1.DecodeQrsRequest\x1a#.qrpay.barcode.v1.DecodeQrsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eqrpay/barcode/v1/barcode.proto\x12\x10qrpay.barcode.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eqrpay/type/v1/item_error.proto\x1a\x19qrpay/type/v1/money.proto\"v\n\x08Merchant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x63ity\x18\x03 \x01(\t\x12\x15\n\rcategory_code\x18\x04 \x01(\t\x12\x14\n\x0c\x63ountry_code\x18\x05 \x01(\t\x12\x15\n\rcurrency_code\x18\x06 \x01(\t\"O\n\x13IssueBarcodeRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x16\n\x0ewithout_images\x18\x03 \x01(\x08\"E\n\x14IssueBarcodesRequest\x12-\n\x05items\x18\x01 \x03(\x0b\x32\x1e.qrpay.barcode.v1.BarcodeIssue\"H\n\x0c\x42\x61rcodeIssue\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x16\n\x0ewithout_images\x18\x03 \x01(\x08\"N\n\x15IssueBarcodesResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.qrpay.barcode.v1.IssueBarcodeResult\"}\n\x12IssueBarcodeResult\x12\x32\n\x07\x62\x61rcode\x18\x01 \x01(\x0b\x32\x1f.qrpay.barcode.v1.IssuedBarcodeH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.qrpay.type.v1.ItemErrorH\x00\x42\x08\n\x06result\"\x88\x01\n\rIssuedBarcode\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x12\x0e\n\x06qr_svg\x18\x04 \x01(\t\x12\x13\n\x0b\x63ode128_svg\x18\x05 \x01(\t\"\x8f\x01\n\x14IssueBarcodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x12\x0e\n\x06qr_svg\x18\x04 \x01(\t\x12\x13\n\x0b\x63ode128_svg\x18\x05 \x01(\t\"K\n\x15RedeemBarcodesRequest\x12\x32\n\x05items\x18\x01 \x03(\x0b\x32#.qrpay.barcode.v1.BarcodeRedemption\"u\n\x11\x42\x61rcodeRedemption\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x18\n\x10redemption_token\x18\x02 \x01(\t\x12\x13\n\x0bmerchant_id\x18\x03 \x01(\t\x12#\n\x05money\x18\x04 \x01(\x0b\x32\x14.qrpay.type.v1.Money\"P\n\x16RedeemBarcodesResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.qrpay.barcode.v1.RedeemBarcodeResult\"\x80\x01\n\x13RedeemBarcodeResult\x12\x34\n\x07\x62\x61rcode\x18\x01 \x01(\x0b\x32!.qrpay.barcode.v1.RedeemedBarcodeH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.qrpay.type.v1.ItemErrorH\x00\x42\x08\n\x06result\"8\n\x0fRedeemedBarcode\x12\x13\n\x0bissuance_id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\"G\n\x17RegisterMerchantRequest\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\"H\n\x18RegisterMerchantResponse\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\")\n\x12GetMerchantRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\"C\n\x13GetMerchantResponse\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\"\x92\x01\n\x17RenderMerchantQrRequest\x12\x13\n\x0bmerchant_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.qrpay.barcode.v1.QrFormat\x12#\n\x05money\x18\x03 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x11\n\treference\x18\x04 \x01(\t\"_\n\x18RenderMerchantQrResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0e\n\x06static\x18\x04 \x01(\x08\"!\n\x10\x44\x65\x63odeQrsRequest\x12\r\n\x05texts\x18\x01 \x03(\t\"A\n\x11\x44\x65\x63odeQrsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.qrpay.barcode.v1.DecodedQr\"\xaa\x01\n\tDecodedQr\x12,\n\x08merchant\x18\x01 \x01(\x0b\x32\x1a.qrpay.barcode.v1.Merchant\x12#\n\x05money\x18\x02 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x11\n\treference\x18\x03 \x01(\t\x12\x0e\n\x06static\x18\x04 \x01(\x08\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.qrpay.type.v1.ItemError*_\n\x08QrFormat\x12\x19\n\x15QR_FORMAT_UNSPECIFIED\x10\x00\x12\x12\n\x0eQR_FORMAT_TEXT\x10\x01\x12\x11\n\rQR_FORMAT_SVG\x10\x02\x12\x11\n\rQR_FORMAT_PNG\x10\x03\x32\xbe\x05\n\x0e\x42\x61rcodeService\x12]\n\x0cIssueBarcode\x12%.qrpay.barcode.v1.IssueBarcodeRequest\x1a&.qrpay.barcode.v1.IssueBarcodeResponse\x12`\n\rIssueBarcodes\x12&.qrpay.barcode.v1.IssueBarcodesRequest\x1a\'.qrpay.barcode.v1.IssueBarcodesResponse\x12\x63\n\x0eRedeemBarcodes\x12\'.qrpay.barcode.v1.RedeemBarcodesRequest\x1a(.qrpay.barcode.v1.RedeemBarcodesResponse\x12i\n\x10RegisterMerchant\x12).qrpay.barcode.v1.RegisterMerchantRequest\x1a*.qrpay.barcode.v1.RegisterMerchantResponse\x12Z\n\x0bGetMerchant\x12$.qrpay.barcode.v1.GetMerchantRequest\x1a%.qrpay.barcode.v1.GetMerchantResponse\x12i\n\x10RenderMerchantQr\x12).qrpay.barcode.v1.RenderMerchantQrRequest\x1a*.qrpay.barcode.v1.RenderMerchantQrResponse\x12T\n\tDecodeQrs\x12\".qrpay.barcode.v1.DecodeQrsRequest\x1a#.qrpay.barcode.v1.DecodeQrsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'qrpay.barcode.v1.barcode_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_QRFORMAT']._serialized_start=1661
-  _globals['_QRFORMAT']._serialized_end=1756
+  _globals['_QRFORMAT']._serialized_start=2229
+  _globals['_QRFORMAT']._serialized_end=2324
   _globals['_MERCHANT']._serialized_start=144
   _globals['_MERCHANT']._serialized_end=262
   _globals['_ISSUEBARCODEREQUEST']._serialized_start=264
-  _globals['_ISSUEBARCODEREQUEST']._serialized_end=303
-  _globals['_ISSUEBARCODERESPONSE']._serialized_start=306
-  _globals['_ISSUEBARCODERESPONSE']._serialized_end=449
-  _globals['_REDEEMBARCODESREQUEST']._serialized_start=451
-  _globals['_REDEEMBARCODESREQUEST']._serialized_end=526
-  _globals['_BARCODEREDEMPTION']._serialized_start=528
-  _globals['_BARCODEREDEMPTION']._serialized_end=608
-  _globals['_REDEEMBARCODESRESPONSE']._serialized_start=610
-  _globals['_REDEEMBARCODESRESPONSE']._serialized_end=690
-  _globals['_REDEEMBARCODERESULT']._serialized_start=693
-  _globals['_REDEEMBARCODERESULT']._serialized_end=821
-  _globals['_REDEEMEDBARCODE']._serialized_start=823
-  _globals['_REDEEMEDBARCODE']._serialized_end=879
-  _globals['_REGISTERMERCHANTREQUEST']._serialized_start=881
-  _globals['_REGISTERMERCHANTREQUEST']._serialized_end=952
-  _globals['_REGISTERMERCHANTRESPONSE']._serialized_start=954
-  _globals['_REGISTERMERCHANTRESPONSE']._serialized_end=1026
-  _globals['_GETMERCHANTREQUEST']._serialized_start=1028
-  _globals['_GETMERCHANTREQUEST']._serialized_end=1069
-  _globals['_GETMERCHANTRESPONSE']._serialized_start=1071
-  _globals['_GETMERCHANTRESPONSE']._serialized_end=1138
-  _globals['_RENDERMERCHANTQRREQUEST']._serialized_start=1141
-  _globals['_RENDERMERCHANTQRREQUEST']._serialized_end=1287
-  _globals['_RENDERMERCHANTQRRESPONSE']._serialized_start=1289
-  _globals['_RENDERMERCHANTQRRESPONSE']._serialized_end=1384
-  _globals['_DECODEQRSREQUEST']._serialized_start=1386
-  _globals['_DECODEQRSREQUEST']._serialized_end=1419
-  _globals['_DECODEQRSRESPONSE']._serialized_start=1421
-  _globals['_DECODEQRSRESPONSE']._serialized_end=1486
-  _globals['_DECODEDQR']._serialized_start=1489
-  _globals['_DECODEDQR']._serialized_end=1659
-  _globals['_BARCODESERVICE']._serialized_start=1759
-  _globals['_BARCODESERVICE']._serialized_end=2363
+  _globals['_ISSUEBARCODEREQUEST']._serialized_end=343
+  _globals['_ISSUEBARCODESREQUEST']._serialized_start=345
+  _globals['_ISSUEBARCODESREQUEST']._serialized_end=414
+  _globals['_BARCODEISSUE']._serialized_start=416
+  _globals['_BARCODEISSUE']._serialized_end=488
+  _globals['_ISSUEBARCODESRESPONSE']._serialized_start=490
+  _globals['_ISSUEBARCODESRESPONSE']._serialized_end=568
+  _globals['_ISSUEBARCODERESULT']._serialized_start=570
+  _globals['_ISSUEBARCODERESULT']._serialized_end=695
+  _globals['_ISSUEDBARCODE']._serialized_start=698
+  _globals['_ISSUEDBARCODE']._serialized_end=834
+  _globals['_ISSUEBARCODERESPONSE']._serialized_start=837
+  _globals['_ISSUEBARCODERESPONSE']._serialized_end=980
+  _globals['_REDEEMBARCODESREQUEST']._serialized_start=982
+  _globals['_REDEEMBARCODESREQUEST']._serialized_end=1057
+  _globals['_BARCODEREDEMPTION']._serialized_start=1059
+  _globals['_BARCODEREDEMPTION']._serialized_end=1176
+  _globals['_REDEEMBARCODESRESPONSE']._serialized_start=1178
+  _globals['_REDEEMBARCODESRESPONSE']._serialized_end=1258
+  _globals['_REDEEMBARCODERESULT']._serialized_start=1261
+  _globals['_REDEEMBARCODERESULT']._serialized_end=1389
+  _globals['_REDEEMEDBARCODE']._serialized_start=1391
+  _globals['_REDEEMEDBARCODE']._serialized_end=1447
+  _globals['_REGISTERMERCHANTREQUEST']._serialized_start=1449
+  _globals['_REGISTERMERCHANTREQUEST']._serialized_end=1520
+  _globals['_REGISTERMERCHANTRESPONSE']._serialized_start=1522
+  _globals['_REGISTERMERCHANTRESPONSE']._serialized_end=1594
+  _globals['_GETMERCHANTREQUEST']._serialized_start=1596
+  _globals['_GETMERCHANTREQUEST']._serialized_end=1637
+  _globals['_GETMERCHANTRESPONSE']._serialized_start=1639
+  _globals['_GETMERCHANTRESPONSE']._serialized_end=1706
+  _globals['_RENDERMERCHANTQRREQUEST']._serialized_start=1709
+  _globals['_RENDERMERCHANTQRREQUEST']._serialized_end=1855
+  _globals['_RENDERMERCHANTQRRESPONSE']._serialized_start=1857
+  _globals['_RENDERMERCHANTQRRESPONSE']._serialized_end=1952
+  _globals['_DECODEQRSREQUEST']._serialized_start=1954
+  _globals['_DECODEQRSREQUEST']._serialized_end=1987
+  _globals['_DECODEQRSRESPONSE']._serialized_start=1989
+  _globals['_DECODEQRSRESPONSE']._serialized_end=2054
+  _globals['_DECODEDQR']._serialized_start=2057
+  _globals['_DECODEDQR']._serialized_end=2227
+  _globals['_BARCODESERVICE']._serialized_start=2327
+  _globals['_BARCODESERVICE']._serialized_end=3029
 # @@protoc_insertion_point(module_scope)
