@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
+from barcode_svc import devices_rpc
 from barcode_svc.barcodes import Barcodes
 from barcode_svc.codes import CodeSeal
+from barcode_svc.device_keys import DeviceKeys
+from barcode_svc.devices import Devices
+from barcode_svc.devices_rpc import DeviceServicer
 from barcode_svc.drawing import Draughtsman
+from barcode_svc.offline import OfflineCodes
 from barcode_svc.pool import CodePool
+from barcode_svc.redemptions import Redemptions
 from barcode_svc.rpc import ALLOWED_CALLERS, BarcodeServicer
+from barcode_svc.scans import ScanMeter
 from barcode_svc.settings import BarcodeSettings
 from barcode_svc.valkey import Valkey, open_valkey
 from chassis.clock import SystemClock
@@ -20,7 +28,7 @@ from chassis.process import run
 from chassis.server import Background, RpcService, serve
 from chassis.settings import load_settings
 from chassis.telemetry import telemetry
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, device_pb2, device_pb2_grpc
 
 
 async def main() -> None:
@@ -68,25 +76,52 @@ async def _serve(settings: BarcodeSettings, *, database: Database, valkey: Valke
     barcodes = Barcodes(
         valkey=valkey, pool=pool, seal=seal, clock=clock, ids=ids, limits=settings.limits
     )
+    keys = settings.device_keys
+    offline = OfflineCodes(
+        database=database, keys=keys, seal=seal, limits=settings.offline_limits, clock=clock
+    )
     servicer = BarcodeServicer(
         barcodes=barcodes,
+        redemptions=Redemptions(
+            barcodes=barcodes, offline=offline, meter=ScanMeter(monotonic=clock.monotonic)
+        ),
         database=database,
         draughtsman=Draughtsman(remembered_max=settings.drawings_remembered_max),
         clock=clock,
     )
-    service = RpcService(
+    devices = Devices(
+        database=database,
+        keys=keys,
+        clock=clock,
+        ids=ids,
+        enrolment=timedelta(seconds=settings.offline_enrolment_seconds),
+        devices_per_owner_max=settings.devices_per_owner_max,
+    )
+    await serve(
+        settings=settings,
+        services=[_barcode_service(servicer), _device_service(devices, keys)],
+        background=[Background("code pool", pool.keep_filled)],
+        # The database alone: without Valkey the merchants' printed codes are still read, and
+        # taking every process out of service would stop those payments, too.
+        readiness=database.ping,
+    )
+
+
+def _barcode_service(servicer: BarcodeServicer) -> RpcService:
+    return RpcService(
         descriptor=barcode_pb2.DESCRIPTOR.services_by_name["BarcodeService"],
         register=barcode_pb2_grpc.add_BarcodeServiceServicer_to_server,
         servicer=servicer,
         allowed_callers=ALLOWED_CALLERS,
     )
-    await serve(
-        settings=settings,
-        services=[service],
-        background=[Background("code pool", pool.keep_filled)],
-        # The database alone: without Valkey the merchants' printed codes are still read, and
-        # taking every process out of service would stop those payments, too.
-        readiness=database.ping,
+
+
+def _device_service(devices: Devices, keys: DeviceKeys) -> RpcService:
+    return RpcService(
+        descriptor=device_pb2.DESCRIPTOR.services_by_name["DeviceService"],
+        register=device_pb2_grpc.add_DeviceServiceServicer_to_server,
+        servicer=DeviceServicer(devices=devices, keys=keys),
+        allowed_callers=devices_rpc.ALLOWED_CALLERS,
     )
 
 

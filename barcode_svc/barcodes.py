@@ -116,6 +116,8 @@ class Finding(Enum):
     """Only Valkey knows."""
     SOUND = "sound"
     """A device made it, now."""
+    STALE = "stale"
+    """A device made it, a while ago or without having been online for too long."""
     MISSED = "missed"
     """It has the form of an offline code, and is none."""
 
@@ -133,6 +135,9 @@ class Redemption:
     finding: Finding = Finding.ONLINE
     device_id: str = ""
     """The device whose offline code it is or pretends to be."""
+    amount_minor: int = 0
+    """What it shall pay; 0 if that is not said, which will do for an issued code."""
+    currency_code: str = ""
 
 
 class Admitted:

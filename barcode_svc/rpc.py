@@ -7,7 +7,6 @@ from typing import Any
 
 from barcode_svc import model, operations
 from barcode_svc.barcodes import (
-    Admitted,
     Barcodes,
     Issue,
     IssuedBarcode,
@@ -16,6 +15,7 @@ from barcode_svc.barcodes import (
 )
 from barcode_svc.drawing import Draughtsman, QrFormat
 from barcode_svc.model import Merchant, PaymentRequest, RequestedAmount
+from barcode_svc.redemptions import Redemptions
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import FieldViolation, InvalidArgument, ServiceError, to_item_error
@@ -48,9 +48,16 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
     """The gRPC face of barcode_svc."""
 
     def __init__(
-        self, *, barcodes: Barcodes, database: Database, draughtsman: Draughtsman, clock: Clock
+        self,
+        *,
+        barcodes: Barcodes,
+        redemptions: Redemptions,
+        database: Database,
+        draughtsman: Draughtsman,
+        clock: Clock,
     ) -> None:
         self._barcodes = barcodes
+        self._redemptions = redemptions
         self._database = database
         self._draughtsman = draughtsman
         self._clock = clock
@@ -112,7 +119,7 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
         _check_count("items", request.items)
         checked = [_redemption(item) for item in request.items]
         sound = [item for item in checked if isinstance(item, Redemption)]
-        outcomes = iter(await self._barcodes.redeem(sound) if sound else [])
+        outcomes = iter(await self._redemptions.redeem(sound) if sound else [])
         return barcode_pb2.RedeemBarcodesResponse(
             results=[
                 _redeem_result(item if isinstance(item, ServiceError) else next(outcomes))
@@ -217,14 +224,15 @@ def _redemption(item: barcode_pb2.BarcodeRedemption) -> Redemption | InvalidArgu
     if broken:
         return InvalidArgument(broken)
     return Redemption(
-        code=Secret(item.code), token=item.redemption_token, merchant_id=item.merchant_id
+        code=Secret(item.code),
+        token=item.redemption_token,
+        merchant_id=item.merchant_id,
+        amount_minor=max(item.money.amount_minor, 0),
+        currency_code=item.money.currency_code,
     )
 
 
-def _redeem_result(
-    outcome: RedeemedBarcode | Admitted | ServiceError,
-) -> barcode_pb2.RedeemBarcodeResult:
-    assert not isinstance(outcome, Admitted), "only of offline codes"
+def _redeem_result(outcome: RedeemedBarcode | ServiceError) -> barcode_pb2.RedeemBarcodeResult:
     if isinstance(outcome, ServiceError):
         return barcode_pb2.RedeemBarcodeResult(error=to_item_error(outcome))
     return barcode_pb2.RedeemBarcodeResult(

@@ -82,6 +82,7 @@ def _settings(
         return {f"{name.upper()}_TARGET": f"{LOOPBACK}:{ports[name]}" for name in names}
 
     code_key = remembered_password(layout.secret_file("code-hmac.key"))
+    offline_key = remembered_password(layout.secret_file("offline.key"))
     return {
         "wallet": {**listen("wallet"), **database("wallet")},
         "barcode": {
@@ -89,6 +90,7 @@ def _settings(
             **database("barcode"),
             **secret("VALKEY_URL", "barcode.valkey-url", servers.valkey_url),
             **secret("CODE_HMAC_KEY", "code-hmac.key", code_key),
+            **secret("OFFLINE_KEY", "offline.key", offline_key),
         },
         "ledger": {
             **listen("ledger"),

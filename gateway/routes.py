@@ -11,6 +11,8 @@ from gateway.auth import ROLES, Role
 from gateway.bank_accounts_api import BankAccountsApi
 from gateway.barcodes_api import BarcodesApi
 from gateway.bodies import BodyDecoder
+from gateway.device_routes import device_operations
+from gateway.devices_api import DevicesApi
 from gateway.docs_api import DocsApi
 from gateway.events_api import EventsApi
 from gateway.health_api import HealthApi
@@ -46,6 +48,7 @@ class Handlers:
     payments: PaymentsApi
     wallets: WalletsApi
     barcodes: BarcodesApi
+    devices: DevicesApi
     merchants: MerchantsApi
     bank_accounts: BankAccountsApi
     events: EventsApi
@@ -59,7 +62,7 @@ def operations(handlers: Handlers) -> list[Operation]:
         *_money_moves(handlers.payments),
         *_payments(handlers),
         *_wallets(handlers.wallets, handlers.bank_accounts),
-        *_codes(handlers.barcodes, handlers.merchants),
+        *_codes(handlers.barcodes, handlers.devices, handlers.merchants),
         *_health(handlers.health),
         *_docs(handlers.docs),
     ]
@@ -102,6 +105,7 @@ def _money_moves(payments: PaymentsApi) -> Iterable[Operation]:
             *_SUBMIT_PROBLEMS,
             *("qr-invalid", "qr-not-ours", "amount-required", "amount-mismatch"),
             *("merchant-not-found", "barcode-unknown", "barcode-used", "barcode-expired"),
+            "offline-limit-exceeded",
         ),
     )
     yield Operation(
@@ -204,7 +208,9 @@ def _wallets(wallets: WalletsApi, bank_accounts: BankAccountsApi) -> Iterable[Op
     )
 
 
-def _codes(barcodes: BarcodesApi, merchants: MerchantsApi) -> Iterable[Operation]:
+def _codes(
+    barcodes: BarcodesApi, devices: DevicesApi, merchants: MerchantsApi
+) -> Iterable[Operation]:
     yield Operation(
         method="POST",
         path="/barcodes",
@@ -219,6 +225,7 @@ def _codes(barcodes: BarcodesApi, merchants: MerchantsApi) -> Iterable[Operation
         body_optional=True,
         successes=(_json("The code, and images of it.", answers.Barcode, status=201),),
     )
+    yield from device_operations(devices)
     yield Operation(
         method="GET",
         path="/merchants/{merchant_id}",

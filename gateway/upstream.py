@@ -15,7 +15,7 @@ from chassis import channel
 from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.logs import get_logger
 from gateway.settings import GatewaySettings
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, device_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
@@ -41,6 +41,8 @@ class Upstream:
     payment: payment_pb2_grpc.PaymentServiceStub
     wallet: wallet_pb2_grpc.WalletServiceStub
     barcode: barcode_pb2_grpc.BarcodeServiceStub
+    device: device_pb2_grpc.DeviceServiceStub
+    """Served by barcode_svc, too."""
     channels: dict[str, grpc.aio.Channel]
     seconds: float
 
@@ -128,6 +130,7 @@ async def open_upstream(settings: GatewaySettings) -> AsyncIterator[Upstream]:
             payment=payment_pb2_grpc.PaymentServiceStub(channels["payment"]),
             wallet=wallet_pb2_grpc.WalletServiceStub(channels["wallet"]),
             barcode=barcode_pb2_grpc.BarcodeServiceStub(channels["barcode"]),
+            device=device_pb2_grpc.DeviceServiceStub(channels["barcode"]),
             channels=channels,
             seconds=settings.upstream_seconds,
         )

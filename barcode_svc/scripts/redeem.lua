@@ -11,7 +11,7 @@
 -- ARGV[13] number of items
 -- ARGV[14] and on: for each item what it is, its redemption token, and which counters are its merchant's
 --          and its device's (1, 2, ...; 0: none). It is "online", a code of ours; or what was found about
---          an offline code: "sound" or "missed".
+--          an offline code: "sound", "stale" or "missed".
 --
 -- Answers for each item {'OK', issuance_id, owner_id}, {'SOUND'} (the caller uses it up), {'UNKNOWN'},
 -- {'EXPIRED'}, {'USED'} or {'LIMITED', microseconds until the lock ends}.
@@ -77,7 +77,9 @@ local function missed(merchant)
 end
 
 local function judge_offline(kind, merchant, device)
-  if device and lock_left(device) > 0 then
+  if kind == 'stale' then
+    return {'EXPIRED'}
+  elseif device and lock_left(device) > 0 then
     return missed(merchant)
   elseif kind == 'sound' then
     return {'SOUND'}

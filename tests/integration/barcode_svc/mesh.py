@@ -22,11 +22,12 @@ from embedded.child import Command, ServerProcess, running
 from embedded.health import check_grpc
 from embedded.ports import LOOPBACK, find_free_port
 from embedded.valkey import ValkeyServer, running_valkey
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, device_pb2_grpc
 
 REPOSITORY = Path(barcode_svc.__file__).parents[1]
 SERVICE = "qrpay.barcode.v1.BarcodeService"
 HMAC_KEY = "hidden-key-of-at-least-32-characters"
+OFFLINE_KEY = "another-hidden-key-of-32-characters"
 CAFE = barcode_pb2.Merchant(
     id="mer_01JD3Q9V7N8R4T2W6X0YZABCDE",
     name="Cafe Aurora",
@@ -48,7 +49,9 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
 
     async def call(self, identity: str, method: str, request: Any) -> Any:
         """Call as an identity. Raises ServiceError."""
-        stub = barcode_pb2_grpc.BarcodeServiceStub(self.channels[identity])
+        stub: Any = barcode_pb2_grpc.BarcodeServiceStub(self.channels[identity])
+        if not hasattr(stub, method):
+            stub = device_pb2_grpc.DeviceServiceStub(self.channels[identity])
         return await call(getattr(stub, method), request, timeout_seconds=5.0)
 
     async def start_again(self) -> None:
@@ -87,6 +90,7 @@ async def running_mesh(
             "MIGRATION_DATABASE_URL": migration_database_url,
             "VALKEY_URL": valkey.barcode_url,
             "CODE_HMAC_KEY": HMAC_KEY,
+            "OFFLINE_KEY": OFFLINE_KEY,
         }
         for name, secret in secrets.items():
             (directory / name).write_text(secret)

@@ -22,14 +22,16 @@ from embedded.nats import NatsServer
 from embedded.tokens import AUDIENCE, ISSUER, TokenIssuer, ensure_issuer, jwks_file, load_issuer
 from gateway.serving import serve
 from gateway.settings import GatewaySettings
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, device_pb2, device_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, payment_queue_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 from tests.integration.gateway.fakes import (
     IDS,
     FakeBarcodes,
+    FakeDevices,
     FakePayments,
     FakeWallets,
+    fake_service,
     first_done,
     running_fake,
 )
@@ -43,6 +45,8 @@ class Mesh:
     payments: FakePayments = field(default_factory=FakePayments)
     wallets: FakeWallets = field(default_factory=FakeWallets)
     barcodes: FakeBarcodes = field(default_factory=FakeBarcodes)
+    devices: FakeDevices = field(default_factory=FakeDevices)
+    """Served where barcodes are."""
     ports: dict[str, int] = field(default_factory=dict)
     issuer: TokenIssuer
     nats: NatsServer
@@ -70,7 +74,7 @@ class Mesh:
 
     def reset(self) -> None:
         """All services are well again and answer by their simple rules."""
-        for fake in (self.payments, self.wallets, self.barcodes):
+        for fake in (self.payments, self.wallets, self.barcodes, self.devices):
             fake.faults.clear()
         self.payments.refusals.clear()
         self.payments.at_once.clear()
@@ -226,6 +230,7 @@ async def session_mesh(
     ensure_certificates(directory, now=datetime.now(UTC))
     ensure_issuer(directory)
     mesh = Mesh(directory=directory, issuer=load_issuer(directory), nats=nats_server)
+    devices = fake_service(mesh.devices, device_pb2, device_pb2_grpc, "DeviceService")
     async with AsyncExitStack() as stack:
         for name, fake, module, grpc_module in (
             ("payment", mesh.payments, payment_pb2, payment_pb2_grpc),
@@ -239,6 +244,7 @@ async def session_mesh(
                     grpc_module=grpc_module,
                     service=f"{name.title()}Service",
                     tls=mesh.tls(name),
+                    further=[devices] if name == "barcode" else [],
                 )
             )
         yield mesh

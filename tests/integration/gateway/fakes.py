@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from chassis.ids import IdMaker
 from chassis.server import RpcService, Serving, serve
 from chassis.settings import ProcessSettings
 from chassis.tls import TlsFiles
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, device_pb2, device_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 from qrpay.type.v1 import failure_code_pb2, money_pb2, transfer_kind_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
@@ -382,6 +382,54 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
             raise refusal("MERCHANT_NOT_FOUND", grpc.StatusCode.NOT_FOUND)
 
 
+class FakeDevices(device_pb2_grpc.DeviceServiceServicer):
+    """The devices of barcode_svc, in memory."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.owned: dict[str, dict[str, device_pb2.Device]] = defaultdict(dict)
+        self.material = device_pb2.OfflineMaterial(
+            handle=12345678, permutation_key=b"p" * 32, window_seconds=30
+        )
+
+    async def EnrollDevice(self, request: Any, context: Any) -> Any:
+        """A device with a secret."""
+        await self.faults.strike("EnrollDevice")
+        if request.name == "one too many":
+            raise refusal("TOO_MANY_DEVICES")
+        device = device_pb2.Device(id=IDS.make("dev"), name=request.name)
+        device.create_time.FromDatetime(datetime.now(UTC))
+        device.expire_time.FromDatetime(datetime.now(UTC) + timedelta(days=7))
+        self.owned[request.owner_id][device.id] = device
+        return device_pb2.EnrollDeviceResponse(
+            device=device, secret=b"\xff" * 32, material=self.material
+        )
+
+    async def ListDevices(self, request: Any, context: Any) -> Any:
+        """Those of the owner."""
+        await self.faults.strike("ListDevices")
+        return device_pb2.ListDevicesResponse(devices=self.owned[request.owner_id].values())
+
+    async def RenewDevice(self, request: Any, context: Any) -> Any:
+        """The device again."""
+        await self.faults.strike("RenewDevice")
+        device = self._find(request)
+        return device_pb2.RenewDeviceResponse(device=device, material=self.material)
+
+    async def RevokeDevice(self, request: Any, context: Any) -> Any:
+        """The device, revoked."""
+        await self.faults.strike("RevokeDevice")
+        device = self._find(request)
+        device.revoke_time.FromDatetime(datetime.now(UTC))
+        return device_pb2.RevokeDeviceResponse(device=device)
+
+    def _find(self, request: Any) -> device_pb2.Device:
+        device = self.owned[request.owner_id].get(request.device_id)
+        if device is None:
+            raise refusal("DEVICE_NOT_FOUND", grpc.StatusCode.NOT_FOUND)
+        return device
+
+
 @asynccontextmanager
 async def running_fake(
     servicer: Any,
@@ -392,9 +440,9 @@ async def running_fake(
     tls: TlsFiles,
     port: int = 0,
     rpcs_concurrent_max: int = 512,
+    further: Sequence[RpcService] = (),
 ) -> AsyncIterator[int]:
     """Serve a fake over mTLS for the gateway alone; yields its port."""
-    descriptor = module.DESCRIPTOR.services_by_name[service]
     settings = ProcessSettings(
         grpc_listen=f"127.0.0.1:{port}",
         tls_cert_file=tls.cert_file,
@@ -407,14 +455,7 @@ async def running_fake(
     serving = asyncio.create_task(
         serve(
             settings=settings,
-            services=[
-                RpcService(
-                    descriptor=descriptor,
-                    register=getattr(grpc_module, f"add_{service}Servicer_to_server"),
-                    servicer=servicer,
-                    allowed_callers={name: {"gateway"} for name in descriptor.methods_by_name},
-                )
-            ],
+            services=[fake_service(servicer, module, grpc_module, service), *further],
             on_started=started.set_result,
         )
     )
@@ -424,6 +465,17 @@ async def running_fake(
     finally:
         started.result().stopping.set()
         await serving
+
+
+def fake_service(servicer: Any, module: Any, grpc_module: Any, service: str) -> RpcService:
+    """A fake as a service that the gateway alone may call."""
+    descriptor = module.DESCRIPTOR.services_by_name[service]
+    return RpcService(
+        descriptor=descriptor,
+        register=getattr(grpc_module, f"add_{service}Servicer_to_server"),
+        servicer=servicer,
+        allowed_callers={name: {"gateway"} for name in descriptor.methods_by_name},
+    )
 
 
 async def first_done(started: asyncio.Future[Serving], serving: asyncio.Task[None]) -> None:

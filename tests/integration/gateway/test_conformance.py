@@ -130,6 +130,12 @@ async def test_every_success_is_as_promised(
     check("/bank-accounts", await alice.post("/bank-accounts", account))
     check("/bank-accounts", await alice.get("/bank-accounts"))
     check("/barcodes", await alice.post("/barcodes"))
+    enrolled = check("/devices", await alice.post("/devices", {"name": "Alice's phone"}))
+    check("/devices", await alice.get("/devices"))
+    device_id = enrolled.json()["device"]["id"]
+    for verb in ("renew", "revoke"):
+        answer = await alice.post(f"/devices/{device_id}/{verb}")
+        check(f"/devices/{{device_id}}/{verb}", answer)
     check("/merchants/{merchant_id}", await alice.get(f"/merchants/{MERCHANT_ID}"))
     qr = "/merchants/{merchant_id}/qr"
     for image_format in ("svg", "png", "text"):

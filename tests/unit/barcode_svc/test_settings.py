@@ -23,12 +23,13 @@ def environment(directory: Path, **changes: str) -> dict[str, str]:
         "DATABASE_URL": "postgresql://barcode_svc:hidden-one@127.0.0.1/barcode",
         "VALKEY_URL": "redis://barcode:hidden-two@127.0.0.1/0",
         "CODE_HMAC_KEY": "hidden-three-" + "k" * 32,
+        "OFFLINE_KEY": "hidden-four-" + "k" * 32,
         **changes,
     }
 
 
 def test_the_defaults_are_enough(tmp_path: Path) -> None:
-    """Goal: three addresses and a key are all that a process must be told."""
+    """Goal: two addresses and two keys are all that a process must be told."""
     settings = load_settings(BarcodeSettings, environment(tmp_path))
     assert settings.limits.ttl_seconds == 60
     assert settings.pool_low < settings.pool_high
