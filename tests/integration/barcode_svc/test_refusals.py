@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from barcode_svc import devices_rpc
 from barcode_svc.rpc import ALLOWED_CALLERS
 from embedded.certificates import IDENTITIES
-from qrpay.barcode.v1 import barcode_pb2
+from qrpay.barcode.v1 import barcode_pb2, device_pb2
 from qrpay.type.v1 import money_pb2
 from tests.integration.barcode_svc.mesh import CAFE, Mesh, refusal_of, render
+
+
+def enroll(**fields: str) -> device_pb2.EnrollDeviceRequest:
+    """A request of Alice's."""
+    return device_pb2.EnrollDeviceRequest(owner_id="usr_alice", **fields)
+
+
+def renew(**fields: str) -> device_pb2.RenewDeviceRequest:
+    """A request of Alice's."""
+    return device_pb2.RenewDeviceRequest(owner_id="usr_alice", **fields)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +77,11 @@ from tests.integration.barcode_svc.mesh import CAFE, Mesh, refusal_of, render
             "MERCHANT_NOT_FOUND",
             None,
         ),
+        ("gateway", "EnrollDevice", device_pb2.EnrollDeviceRequest(name="x"), None, "owner_id"),
+        ("gateway", "EnrollDevice", enroll(name=" x"), None, "name"),
+        ("gateway", "ListDevices", device_pb2.ListDevicesRequest(), None, "owner_id"),
+        ("gateway", "RenewDevice", renew(device_id=""), None, "device_id"),
+        ("gateway", "RenewDevice", renew(device_id="dev_nobody"), "DEVICE_NOT_FOUND", None),
         ("gateway", "RenderMerchantQr", render(format=0), None, "format"),
         ("gateway", "RenderMerchantQr", render(format=77), None, "format"),
         ("gateway", "RenderMerchantQr", render(reference="é"), None, "reference"),
@@ -108,10 +123,12 @@ async def test_bad_requests_name_the_rule(
     assert [violation.field for violation in error.violations] == ([field] if field else [])
 
 
-@pytest.mark.parametrize("method", sorted(ALLOWED_CALLERS))
+@pytest.mark.parametrize("method", sorted([*ALLOWED_CALLERS, *devices_rpc.ALLOWED_CALLERS]))
 async def test_nobody_else_may_call(mesh: Mesh, method: str) -> None:
     """Goal: an identity that is not on a method's list is turned away before anything happens."""
-    message: Callable[[], Any] = getattr(barcode_pb2, f"{method}Request")
-    for identity in set(IDENTITIES) - ALLOWED_CALLERS[method]:
+    of_devices = method in devices_rpc.ALLOWED_CALLERS
+    message = getattr(device_pb2 if of_devices else barcode_pb2, f"{method}Request")
+    allowed = (devices_rpc.ALLOWED_CALLERS if of_devices else ALLOWED_CALLERS)[method]
+    for identity in set(IDENTITIES) - allowed:
         error = await refusal_of(mesh.call(identity, method, message()))
         assert error.reason == "PERMISSION_DENIED"

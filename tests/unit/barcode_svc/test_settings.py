@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from barcode_svc import devices_rpc
 from barcode_svc.rpc import ALLOWED_CALLERS
 from barcode_svc.settings import BarcodeSettings
 from chassis.settings import SettingsError, load_settings
-from qrpay.barcode.v1 import barcode_pb2
+from qrpay.barcode.v1 import barcode_pb2, device_pb2
 
 
 def environment(directory: Path, **changes: str) -> dict[str, str]:
@@ -79,10 +80,42 @@ def test_a_short_key_and_crossed_marks_are_told_together(tmp_path: Path) -> None
     assert "hidden" not in str(refusal.value)
 
 
+def test_offline_limits_are_those_that_were_set(tmp_path: Path) -> None:
+    """Goal: amounts by currency; a currency that is not named pays nothing offline."""
+    changes = {"OFFLINE_CODE_MAX": "EUR:70, CHF:8", "OFFLINE_DAY_MAX": "EUR:90"}
+    limits = load_settings(BarcodeSettings, environment(tmp_path, **changes)).offline_limits
+    assert limits.code_minor_max == {"EUR": 70, "CHF": 8}
+    assert limits.day_minor_max == {"EUR": 90}
+
+
+def test_faults_of_offline_settings(tmp_path: Path) -> None:
+    """Goal: a key that could be guessed and an amount that cannot be read are told, not shown."""
+    changes = {
+        "OFFLINE_KEY": "hidden",
+        "OFFLINE_KEY_PREVIOUS": "hidden",
+        "OFFLINE_CODE_MAX": "EUR=70",
+    }
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(BarcodeSettings, environment(tmp_path, **changes))
+    assert [fault.split(":")[0] for fault in refusal.value.faults] == list(changes)
+    assert "hidden" not in str(refusal.value)
+
+
+def test_the_previous_key_is_used_if_there_is_one(tmp_path: Path) -> None:
+    """Goal: without one there is one key, with one there are two."""
+    settings = load_settings(BarcodeSettings, environment(tmp_path))
+    assert len(settings.device_keys.all()) == 1
+    both = environment(tmp_path, OFFLINE_KEY_PREVIOUS="hidden-five-" + "p" * 32)
+    assert len(load_settings(BarcodeSettings, both).device_keys.all()) == 2
+
+
 def test_every_rpc_says_who_may_call_it() -> None:
     """Goal: codes are issued for the gateway's customers and used up by payments only."""
     service = barcode_pb2.DESCRIPTOR.services_by_name["BarcodeService"]
     assert set(ALLOWED_CALLERS) == set(service.methods_by_name)
+    service = device_pb2.DESCRIPTOR.services_by_name["DeviceService"]
+    assert set(devices_rpc.ALLOWED_CALLERS) == set(service.methods_by_name)
+    assert set(devices_rpc.ALLOWED_CALLERS.values()) == {frozenset({"gateway"})}
     assert ALLOWED_CALLERS["IssueBarcode"] == ALLOWED_CALLERS["IssueBarcodes"] == {"gateway"}
     assert ALLOWED_CALLERS["RedeemBarcodes"] == {"payment"}
     assert ALLOWED_CALLERS["RegisterMerchant"] == {"operator"}
