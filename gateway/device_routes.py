@@ -15,7 +15,6 @@ _CUSTOMERS: tuple[Role, ...] = ("customer",)
 
 def device_operations(devices: DevicesApi) -> Iterable[Operation]:
     """The entries, in the order of the documentation."""
-    no_body = BodyDecoder(bodies.EmptyBody)
     yield Operation(
         method="POST",
         path="/devices",
@@ -42,6 +41,11 @@ def device_operations(devices: DevicesApi) -> Iterable[Operation]:
         roles=_CUSTOMERS,
         successes=(Success(status=200, description="All of them.", shape=answers.Devices),),
     )
+    yield from _changes(devices)
+
+
+def _changes(devices: DevicesApi) -> Iterable[Operation]:
+    no_body = BodyDecoder(bodies.EmptyBody)
     yield Operation(
         method="POST",
         path="/devices/{device_id}/renew",

@@ -62,7 +62,9 @@ def operations(handlers: Handlers) -> list[Operation]:
         *_money_moves(handlers.payments),
         *_payments(handlers),
         *_wallets(handlers.wallets, handlers.bank_accounts),
-        *_codes(handlers.barcodes, handlers.devices, handlers.merchants),
+        _barcodes(handlers.barcodes),
+        *device_operations(handlers.devices),
+        *_codes(handlers.merchants),
         *_health(handlers.health),
         *_docs(handlers.docs),
     ]
@@ -208,10 +210,8 @@ def _wallets(wallets: WalletsApi, bank_accounts: BankAccountsApi) -> Iterable[Op
     )
 
 
-def _codes(
-    barcodes: BarcodesApi, devices: DevicesApi, merchants: MerchantsApi
-) -> Iterable[Operation]:
-    yield Operation(
+def _barcodes(barcodes: BarcodesApi) -> Operation:
+    return Operation(
         method="POST",
         path="/barcodes",
         tag="Codes and merchants",
@@ -225,7 +225,9 @@ def _codes(
         body_optional=True,
         successes=(_json("The code, and images of it.", answers.Barcode, status=201),),
     )
-    yield from device_operations(devices)
+
+
+def _codes(merchants: MerchantsApi) -> Iterable[Operation]:
     yield Operation(
         method="GET",
         path="/merchants/{merchant_id}",

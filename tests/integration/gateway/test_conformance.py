@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[impor
 from gateway.problems import PROBLEM_TYPES
 from qrpay.barcode.v1 import barcode_pb2
 from qrpay.type.v1 import failure_code_pb2, money_pb2
-from tests.integration.gateway.conftest import Gateway, Mesh
+from tests.integration.gateway.conftest import Gateway, Mesh, User
 from tests.integration.gateway.fakes import IDS, MERCHANT_ID, refusal
 from tests.integration.gateway.test_event_stream import stream
 from tests.integration.gateway.test_reads import an_entry
@@ -89,6 +89,17 @@ async def contract(gateway: Gateway) -> Contract:
     return contract
 
 
+async def check_devices(contract: Contract, alice: User) -> None:
+    """Enrol, list, renew and revoke one."""
+    enrolled = await alice.post("/devices", {"name": "Alice's phone"})
+    contract.check("/devices", enrolled)
+    contract.check("/devices", await alice.get("/devices"))
+    device_id = enrolled.json()["device"]["id"]
+    for verb in ("renew", "revoke"):
+        answer = await alice.post(f"/devices/{device_id}/{verb}")
+        contract.check(f"/devices/{{device_id}}/{verb}", answer)
+
+
 async def test_every_success_is_as_promised(
     gateway: Gateway, mesh: Mesh, contract: Contract
 ) -> None:
@@ -130,12 +141,7 @@ async def test_every_success_is_as_promised(
     check("/bank-accounts", await alice.post("/bank-accounts", account))
     check("/bank-accounts", await alice.get("/bank-accounts"))
     check("/barcodes", await alice.post("/barcodes"))
-    enrolled = check("/devices", await alice.post("/devices", {"name": "Alice's phone"}))
-    check("/devices", await alice.get("/devices"))
-    device_id = enrolled.json()["device"]["id"]
-    for verb in ("renew", "revoke"):
-        answer = await alice.post(f"/devices/{device_id}/{verb}")
-        check(f"/devices/{{device_id}}/{verb}", answer)
+    await check_devices(contract, alice)
     check("/merchants/{merchant_id}", await alice.get(f"/merchants/{MERCHANT_ID}"))
     qr = "/merchants/{merchant_id}/qr"
     for image_format in ("svg", "png", "text"):
