@@ -173,8 +173,8 @@ class Bench:
 async def measure(layout: Layout, *, seconds: float) -> tuple[list[Throughput], list[Latency]]:
     """Everything, against the barcode process of a running system."""
     state = running_state(layout)
-    [member] = [it for it in state.members if it.name == "barcode"] if state else [None]
-    if member is None or member.port is None:
+    member = state.member("barcode") if state else None
+    if member is None or member.port is None or member.identity is None:
         raise click.ClickException("no system runs here: start one with `qrpay up --detach`")
     target = f"{LOOPBACK}:{member.port}"
     async with AsyncExitStack() as stack:
@@ -188,7 +188,9 @@ async def measure(layout: Layout, *, seconds: float) -> tuple[list[Throughput], 
             )
             for identity in ("gateway", "payment")
         ]
-        bench = Bench(issuing=stubs[0], redeeming=stubs[1], process=psutil.Process(member.pid))
+        bench = Bench(
+            issuing=stubs[0], redeeming=stubs[1], process=psutil.Process(member.identity.pid)
+        )
         await bench.issue(without_images=False)  # what is made on first use is not measured
         bare = await bench.throughput(
             "issue, no images", lambda: bench.issue(without_images=True), seconds=seconds
