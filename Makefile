@@ -7,7 +7,7 @@ PACKAGES := chassis gateway wallet_svc payment_svc ledger_svc barcode_svc cli em
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test test-unit test-integration test-e2e check gen lock chaos fuzz bench clean
+.PHONY: help setup up down test test-unit test-integration test-e2e check gen lock chaos fuzz bench bench-barcodes clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ fuzz: $(SETUP)  ## Change payment codes at random and see that none is misread: 
 
 bench: $(SETUP)  ## Measure a running system (start it with `qrpay up --detach`).
 	qrpay bench
+
+bench-barcodes: $(SETUP)  ## Measure issuing and redeeming of barcodes on a running system.
+	$(PYTHON) -m bench.barcodes
 
 clean:  ## Remove what can be made again. Keeps the data in .qrpay.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -23,8 +23,9 @@ _WIDTHS_TABLE = """
 114131 311141 411131 211412 211214 211232
 """
 _WIDTHS = _WIDTHS_TABLE.split()
-_START_C = 105
-_STOP_WIDTHS = "2331112"
+START_C = 105
+STOP_WIDTHS = "2331112"
+SYMBOL_CHARACTER_MODULES = 11
 _CHECK_MODULUS = 103
 
 _DIGIT_PAIRS = re.compile(r"(?:[0-9]{2})+")
@@ -35,8 +36,18 @@ def modules(digits: str) -> str:
 
     ``digits``: an even number of them, since code set C spells pairs.
     """
+    bars = "".join(map(widths, symbol_values(digits))) + STOP_WIDTHS
+    return "".join("10"[place % 2] * int(width) for place, width in enumerate(bars))
+
+
+def symbol_values(digits: str) -> list[int]:
+    """Start character, pairs of digits and check character (ISO/IEC 15417, 4.3.4)."""
     assert _DIGIT_PAIRS.fullmatch(digits), "code set C spells pairs of digits"
     pairs = [int(digits[place : place + 2]) for place in range(0, len(digits), 2)]
-    check = (_START_C + sum(place * pair for place, pair in enumerate(pairs, 1))) % _CHECK_MODULUS
-    widths = "".join(_WIDTHS[value] for value in (_START_C, *pairs, check)) + _STOP_WIDTHS
-    return "".join("10"[place % 2] * int(width) for place, width in enumerate(widths))
+    check = (START_C + sum(place * pair for place, pair in enumerate(pairs, 1))) % _CHECK_MODULUS
+    return [START_C, *pairs, check]
+
+
+def widths(value: int) -> str:
+    """Three bars and three spaces in turn, each 1 to 4 modules wide."""
+    return _WIDTHS[value]

@@ -31,6 +31,28 @@ class BarcodeExpired(ServiceError):
     reason = "BARCODE_EXPIRED"
 
 
+class OfflineLimitExceeded(ServiceError):
+    """An offline code does not pay this much, or not any more today. A code of a device that is
+    online does."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "OFFLINE_LIMIT_EXCEEDED"
+
+
+class DeviceNotFound(ServiceError):
+    """There is no such device, or it is somebody else's, or it was revoked."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "DEVICE_NOT_FOUND"
+
+
+class TooManyDevices(ServiceError):
+    """This owner has as many devices as one may have. Revoke one first."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "TOO_MANY_DEVICES"
+
+
 class RateLimited(ServiceError):
     """Too many unknown barcodes were scanned here. Wait a moment, and check the scanner.
 

@@ -30,6 +30,7 @@ EXPIRY_STEP_SECONDS = 60
 
 _MERCHANT_ID_FORM = re.compile(r"mer_[0-9A-Za-z_-]{1,60}")
 _KEY_PART_FORM = re.compile(r"[!-~]{1,200}")
+_DEVICE_LABEL_FORM = re.compile(r"[!-~]{0,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,11 @@ def is_merchant_id(text: str) -> bool:
 def is_key_part(text: str) -> bool:
     """Whether ``text`` can stand in a key: 1 to 200 visible ASCII characters."""
     return _KEY_PART_FORM.fullmatch(text) is not None
+
+
+def is_device_label(text: str) -> bool:
+    """Whether ``text`` can tell an owner's devices apart: up to 64 visible ASCII characters."""
+    return _DEVICE_LABEL_FORM.fullmatch(text) is not None
 
 
 def check_reference(reference: str) -> None:

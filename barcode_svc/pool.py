@@ -46,6 +46,8 @@ class CodePool:
         self.key = f"barcode:pool:{name}"
         self.issued_through = 0
         """The highest number known to be issued."""
+        self.level = 0
+        """How many codes were left when it was last heard of."""
         self._valkey = valkey
         self._seal = seal
         self._low = low
@@ -56,8 +58,9 @@ class CodePool:
         self._wanted = asyncio.Event()
 
     def issued(self, *, number: int, level: int) -> None:
-        """A code was issued: its number, or 0 if it was not of the pool, and how many are left."""
+        """Codes were issued: the highest number (at most 0: none was of the pool); what is left."""
         self.issued_through = max(self.issued_through, number)
+        self.level = level
         if level < self._low:
             self._wanted.set()
 
@@ -83,6 +86,7 @@ class CodePool:
         missing = self._high - level
         for start in range(0, missing, _PUSH_MAX):
             await self._push(min(_PUSH_MAX, missing - start))
+        self.level = self._high
         return missing
 
     async def _level(self, client: Redis) -> int:

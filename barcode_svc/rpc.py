@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 from google.protobuf import timestamp_pb2
 
 from barcode_svc import model, operations
-from barcode_svc.barcodes import Barcodes, RedeemedBarcode, Redemption
+from barcode_svc.barcodes import (
+    Barcodes,
+    Issue,
+    IssuedBarcode,
+    RedeemedBarcode,
+    Redemption,
+)
 from barcode_svc.drawing import Draughtsman, QrFormat
 from barcode_svc.logos import Logos
 from barcode_svc.merchants_rpc import merchant_message
@@ -17,6 +23,7 @@ from barcode_svc.operations import WantedQr
 from barcode_svc.poster_words import DEFAULT_LANGUAGE
 from barcode_svc.posters import PosterSize
 from barcode_svc.qr_signer import QrSigner
+from barcode_svc.redemptions import Redemptions
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import FieldViolation, InvalidArgument, ServiceError, to_item_error
@@ -29,6 +36,7 @@ ITEMS_MAX = 256
 
 ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "IssueBarcode": frozenset({"gateway"}),
+    "IssueBarcodes": frozenset({"gateway"}),
     "RedeemBarcodes": frozenset({"payment"}),
     "RenderMerchantQr": frozenset({"gateway", "payment", "operator"}),
     "RenderPoster": frozenset({"gateway", "operator"}),
@@ -64,6 +72,7 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
         self,
         *,
         barcodes: Barcodes,
+        redemptions: Redemptions,
         database: Database,
         draughtsman: Draughtsman,
         signer: QrSigner,
@@ -72,6 +81,7 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
         clock: Clock,
     ) -> None:
         self._barcodes = barcodes
+        self._redemptions = redemptions
         self._signer = signer
         self._lifetimes = lifetimes
         self._logos = logos
@@ -82,19 +92,52 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
     async def IssueBarcode(
         self, request: barcode_pb2.IssueBarcodeRequest, context: Any
     ) -> barcode_pb2.IssueBarcodeResponse:
-        """A new one-time barcode."""
-        if not model.is_key_part(request.owner_id):
-            raise InvalidArgument([("owner_id", _KEY_PART_RULE)])
-        issued = await self._barcodes.issue(request.owner_id)
-        qr_svg, code128_svg = await self._draughtsman.barcode(issued.code)
-        response = barcode_pb2.IssueBarcodeResponse(
-            code=issued.code.reveal(),
-            ttl_seconds=issued.ttl_seconds,
-            qr_svg=qr_svg,
-            code128_svg=code128_svg,
+        """A new one-time barcode: a batch of one."""
+        item = barcode_pb2.BarcodeIssue(
+            owner_id=request.owner_id, device=request.device, without_images=request.without_images
         )
-        response.expire_time.FromDatetime(issued.expire_time)
-        return response
+        [outcome] = await self._issue([item])
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        return barcode_pb2.IssueBarcodeResponse(
+            code=outcome.code,
+            expire_time=outcome.expire_time,
+            ttl_seconds=outcome.ttl_seconds,
+            qr_svg=outcome.qr_svg,
+            code128_svg=outcome.code128_svg,
+        )
+
+    async def IssueBarcodes(
+        self, request: barcode_pb2.IssueBarcodesRequest, context: Any
+    ) -> barcode_pb2.IssueBarcodesResponse:
+        """New one-time barcodes, each answered for itself."""
+        _check_count("items", request.items)
+        outcomes = await self._issue(request.items)
+        return barcode_pb2.IssueBarcodesResponse(
+            results=[
+                barcode_pb2.IssueBarcodeResult(error=to_item_error(outcome))
+                if isinstance(outcome, ServiceError)
+                else barcode_pb2.IssueBarcodeResult(barcode=outcome)
+                for outcome in outcomes
+            ]
+        )
+
+    async def _issue(
+        self, items: Sequence[barcode_pb2.BarcodeIssue]
+    ) -> list[barcode_pb2.IssuedBarcode | ServiceError]:
+        checked = [_issue_of(item) for item in items]
+        sound = [item for item in checked if isinstance(item, Issue)]
+        issued = iter(await self._barcodes.issue(sound) if sound else [])
+        outcomes = [item if isinstance(item, ServiceError) else next(issued) for item in checked]
+        codes = [
+            None if isinstance(outcome, ServiceError) or item.without_images else outcome.code
+            for item, outcome in zip(items, outcomes, strict=True)
+        ]
+        drawings = await self._draughtsman.barcodes(codes)
+        return [
+            outcome if isinstance(outcome, ServiceError) else _issued_message(outcome, *drawing)
+            for outcome, drawing in zip(outcomes, drawings, strict=True)
+        ]
 
     async def RedeemBarcodes(
         self, request: barcode_pb2.RedeemBarcodesRequest, context: Any
@@ -103,7 +146,7 @@ class BarcodeServicer(barcode_pb2_grpc.BarcodeServiceServicer):
         _check_count("items", request.items)
         checked = [_redemption(item) for item in request.items]
         sound = [item for item in checked if isinstance(item, Redemption)]
-        outcomes = iter(await self._barcodes.redeem(sound) if sound else [])
+        outcomes = iter(await self._redemptions.redeem(sound) if sound else [])
         return barcode_pb2.RedeemBarcodesResponse(
             results=[
                 _redeem_result(item if isinstance(item, ServiceError) else next(outcomes))
@@ -207,6 +250,28 @@ def _check_count(field: str, items: Sequence[Any]) -> None:
         raise InvalidArgument([(field, f"must be 1 to {ITEMS_MAX}")])
 
 
+def _issue_of(item: barcode_pb2.BarcodeIssue) -> Issue | InvalidArgument:
+    broken = []
+    if not model.is_key_part(item.owner_id):
+        broken.append(FieldViolation("owner_id", _KEY_PART_RULE))
+    if not model.is_device_label(item.device):
+        broken.append(FieldViolation("device", "must be at most 64 visible ASCII characters"))
+    return InvalidArgument(broken) if broken else Issue(owner_id=item.owner_id, device=item.device)
+
+
+def _issued_message(
+    issued: IssuedBarcode, qr_svg: str, code128_svg: str
+) -> barcode_pb2.IssuedBarcode:
+    message = barcode_pb2.IssuedBarcode(
+        code=issued.code.reveal(),
+        ttl_seconds=issued.ttl_seconds,
+        qr_svg=qr_svg,
+        code128_svg=code128_svg,
+    )
+    message.expire_time.FromDatetime(issued.expire_time)
+    return message
+
+
 def _redemption(item: barcode_pb2.BarcodeRedemption) -> Redemption | InvalidArgument:
     """The item, or what is wrong with it.
 
@@ -220,7 +285,11 @@ def _redemption(item: barcode_pb2.BarcodeRedemption) -> Redemption | InvalidArgu
     if broken:
         return InvalidArgument(broken)
     return Redemption(
-        code=Secret(item.code), token=item.redemption_token, merchant_id=item.merchant_id
+        code=Secret(item.code),
+        token=item.redemption_token,
+        merchant_id=item.merchant_id,
+        amount_minor=max(item.money.amount_minor, 0),
+        currency_code=item.money.currency_code,
     )
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from barcode_svc.barcodes import BarcodeLimits
+import re
+
+from barcode_svc.barcodes import BarcodeLimits, MissBudget
+from barcode_svc.device_keys import DeviceKeys
+from barcode_svc.offline_model import OfflineLimits
 from barcode_svc.qr_signer import KEYS_MAX, read_key
 from chassis.settings import (
     PositiveInt,
@@ -13,6 +17,9 @@ from chassis.settings import (
 )
 
 CODE_HMAC_KEY_LENGTH_MIN = 32
+_DAY_SECONDS = 86_400
+_NO_SECRET = Secret("")
+_AMOUNT_FORM = re.compile(r"[A-Z]{3}:[0-9]{1,15}")
 
 
 class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
@@ -35,9 +42,34 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
     """How long afterwards it is told to be expired, before it is unknown."""
     code_used_keep_seconds: PositiveInt = 3600
     """How long a used code is remembered, for those who ask again. Each takes about 400 bytes."""
-    misses_per_minute_max: PositiveInt = 30
-    """Unknown codes that one merchant may scan in a minute. Thirty are a broken scanner or somebody
-    who guesses; neither may scan on before the minute is over."""
+    code_grace_seconds: PositiveInt = 5
+    """How long a code still pays after its device got a new one: it may be under the scanner."""
+    devices_per_owner_max: PositiveInt = 8
+    """Devices of one customer that may have a live code, and that may make codes offline."""
+    misses_per_minute_max: PositiveInt = 10
+    """Unknown codes that one merchant may scan in a minute. Ten are a broken scanner or somebody
+    who guesses: nothing more is read there for a while."""
+    miss_lock_seconds: PositiveInt = 60
+    """How long at first; twice as long each further time."""
+    miss_lock_seconds_max: PositiveInt = 3600
+    """How long at most."""
+    miss_quiet_seconds: PositiveInt = 4 * 3600
+    """After so long without a lock the next one is as short as the first."""
+    device_misses_per_day_max: PositiveInt = 20
+    """Wrong offline codes that name one device, at all merchants together, before its offline codes
+    are refused for a day. Somebody guesses; the customer goes online."""
+    offline_key: Secret
+    """Seals the secrets of devices that make codes offline, and hides which device a code is of: at
+    least 32 characters, the same for all processes."""
+    offline_key_previous: Secret = _NO_SECRET
+    """The one before it: devices go on with it until they are online the next time."""
+    offline_enrolment_seconds: PositiveInt = 7 * _DAY_SECONDS
+    """How long a device makes codes without having been online."""
+    offline_code_max: tuple[str, ...] = ("EUR:5000", "GBP:5000", "JPY:7500", "USD:5000")
+    """What one offline code pays at most, by currency in its minor unit. In a currency that is not
+    named here none pays anything."""
+    offline_day_max: tuple[str, ...] = ("EUR:15000", "GBP:15000", "JPY:22500", "USD:15000")
+    """What a person's offline codes pay at most in a day (UTC), likewise."""
     pool_low: PositiveInt = 500
     """Fewer inert codes than this: the process refills its pool."""
     pool_high: PositiveInt = 2_000
@@ -123,8 +155,35 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
             faults.append(f"QR_KEYS_ACCEPTED: has more than {KEYS_MAX - 1} keys")
         if self.qr_lifetime_seconds > self.qr_lifetime_seconds_max:
             faults.append("QR_LIFETIME_SECONDS: is more than QR_LIFETIME_SECONDS_MAX")
+        if self.miss_lock_seconds > self.miss_lock_seconds_max:
+            faults.append("MISS_LOCK_SECONDS: is higher than MISS_LOCK_SECONDS_MAX")
+        faults += [
+            f"{name.upper()}: has fewer than {CODE_HMAC_KEY_LENGTH_MIN} characters"
+            for name in ("offline_key", "offline_key_previous")
+            if (key := getattr(self, name)) != _NO_SECRET
+            and len(key.reveal()) < CODE_HMAC_KEY_LENGTH_MIN
+        ]
+        faults += [
+            f"{name.upper()}: must be like EUR:5000,USD:5000"
+            for name in ("offline_code_max", "offline_day_max")
+            if not all(map(_AMOUNT_FORM.fullmatch, getattr(self, name)))
+        ]
         if faults:
             raise SettingsError(faults)
+
+    @property
+    def offline_limits(self) -> OfflineLimits:
+        """The limits of offline codes among these settings."""
+        return OfflineLimits(
+            code_minor_max=_amounts(self.offline_code_max),
+            day_minor_max=_amounts(self.offline_day_max),
+        )
+
+    @property
+    def device_keys(self) -> DeviceKeys:
+        """What follows from the keys for offline codes."""
+        previous = self.offline_key_previous
+        return DeviceKeys(self.offline_key, [previous] if previous != _NO_SECRET else [])
 
     @property
     def limits(self) -> BarcodeLimits:
@@ -133,6 +192,24 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
             ttl_seconds=self.code_ttl_seconds,
             expired_keep_seconds=self.code_expired_keep_seconds,
             used_keep_seconds=self.code_used_keep_seconds,
-            misses_per_window_max=self.misses_per_minute_max,
-            window_seconds=60,
+            grace_seconds=self.code_grace_seconds,
+            devices_per_owner_max=self.devices_per_owner_max,
+            merchant_misses=MissBudget(
+                misses_max=self.misses_per_minute_max,
+                window_seconds=60,
+                lock_seconds=self.miss_lock_seconds,
+                lock_seconds_max=self.miss_lock_seconds_max,
+                quiet_seconds=self.miss_quiet_seconds,
+            ),
+            device_misses=MissBudget(
+                misses_max=self.device_misses_per_day_max,
+                window_seconds=_DAY_SECONDS,
+                lock_seconds=_DAY_SECONDS,
+                lock_seconds_max=_DAY_SECONDS,
+                quiet_seconds=_DAY_SECONDS,
+            ),
         )
+
+
+def _amounts(texts: tuple[str, ...]) -> dict[str, int]:
+    return {currency: int(minor) for currency, minor in (text.split(":") for text in texts)}

@@ -83,6 +83,7 @@ def _settings(
 
     code_key = remembered_password(layout.secret_file("code-hmac.key"))
     signing_key = remembered_key(layout.secret_file("qr-signing.key"))
+    offline_key = remembered_password(layout.secret_file("offline.key"))
     return {
         "wallet": {**listen("wallet"), **database("wallet")},
         "barcode": {
@@ -92,6 +93,7 @@ def _settings(
             **secret("CODE_HMAC_KEY", "code-hmac.key", code_key),
             "LOGO_FOLDER": str(layout.logos),
             **secret("QR_SIGNING_KEY", "qr-signing.key", signing_key),
+            **secret("OFFLINE_KEY", "offline.key", offline_key),
         },
         "ledger": {
             **listen("ledger"),

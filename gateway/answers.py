@@ -123,7 +123,39 @@ class Barcode(Answer, frozen=True, kw_only=True):
     code: Annotated[str, Meta(examples=["281004327719356024"])]
     expires_at: Instant
     ttl_seconds: Annotated[int, Meta(examples=[60])]
-    svg: BarcodeImages
+    svg: BarcodeImages | UnsetType = UNSET
+
+
+class Device(Answer, frozen=True, kw_only=True):
+    """A device that may make codes offline. ``revoked_at`` only if it may not any more."""
+
+    id: Annotated[str, Meta(examples=["dev_01JD3Q9V7N8R4T2W6X0YZABCDE"])]
+    name: Annotated[str, Meta(examples=["Alice's phone"])]
+    created_at: Instant
+    expires_at: Annotated[Instant, Meta(description="Renew it until then.")]
+    revoked_at: Instant | UnsetType = UNSET
+
+
+class Devices(Answer, frozen=True, kw_only=True):
+    """All that are not revoked, oldest first."""
+
+    items: list[Device]
+
+
+class OfflineMaterial(Answer, frozen=True, kw_only=True):
+    """What a device makes its codes from. ``secret`` is told once, when it is enrolled."""
+
+    handle: Annotated[str, Meta(description="9 digits.", examples=["012345678"])]
+    permutation_key: Annotated[str, Meta(description="32 bytes, base64url.")]
+    window_seconds: Annotated[int, Meta(examples=[30])]
+    secret: Annotated[str, Meta(description="32 bytes, base64url.")] | UnsetType = UNSET
+
+
+class EnrolledDevice(Answer, frozen=True, kw_only=True):
+    """A device, and what it makes its codes from."""
+
+    device: Device
+    offline: OfflineMaterial
 
 
 class Merchant(Answer, frozen=True, kw_only=True):

@@ -100,6 +100,28 @@ Barcode = Annotated[
         extra={"rule": "must be 18 digits"},
     ),
 ]
+DeviceLabel = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^(?![\s\S]*[^\u0021-\u007e])",
+        description="Any name by which your devices are told apart; each has one live code.",
+        examples=["pixel-8"],
+        extra={"rule": "must be 1 to 64 visible ASCII characters, without spaces"},
+    ),
+]
+DeviceName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^(?![\s\S]*[\u0000-\u001f\u007f-\u009f])(?! )(?![\s\S]* $)",
+        description="Your word for the device. A second one of this name replaces the first.",
+        examples=["Alice's phone"],
+        extra={"rule": "must be 1 to 64 printable characters, without spaces at the ends"},
+    ),
+]
 BankAccountId = Annotated[
     str,
     Meta(
@@ -216,6 +238,18 @@ class DecodeQrBody(Body, frozen=True, kw_only=True):
     """A QR code to look at."""
 
     qr: QrText
+
+
+class DeviceBody(Body, frozen=True, kw_only=True):
+    """A device that shall make codes offline."""
+
+    name: DeviceName
+
+
+class BarcodeBody(Body, frozen=True, kw_only=True):
+    """Which device will show the code. No body at all, or an empty object: the customer's only."""
+
+    device: DeviceLabel | None = None
 
 
 class EmptyBody(Body, frozen=True, kw_only=True):

@@ -64,6 +64,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "recipient-not-found": ProblemType(
         404, "There is no such recipient", "Nobody has this handle, user id or wallet id."
     ),
+    "device-not-found": ProblemType(
+        404, "There is no such device", "No device of yours has this id."
+    ),
     "merchant-not-found": ProblemType(404, "There is no such merchant", "No merchant has this id."),
     "store-not-found": ProblemType(
         404, "There is no such store", "The merchant has no store with this id."
@@ -80,6 +83,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "not-found": ProblemType(404, "There is nothing here", "Look at /docs for what there is."),
     "method-not-allowed": ProblemType(
         405, "This method is not allowed here", "The Allow header names the methods there are."
+    ),
+    "too-many-devices": ProblemType(
+        409, "You have as many devices as one may have", "Revoke one of them first."
     ),
     "barcode-used": ProblemType(
         409, "The barcode has been used", "A barcode pays once. Ask for a new one."
@@ -170,6 +176,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "The If-Match header is missing",
         "Send the ETag of what you have read, so that nobody's change is overwritten unseen.",
     ),
+    "offline-limit-exceeded": ProblemType(
+        422,
+        "The barcode was made offline and does not pay this much",
+        "Codes that a device made offline pay small amounts, and only so much in a day. Ask for "
+        "one that was made online.",
+    ),
     "rate-limited": ProblemType(
         429, "Too many requests", "Wait as long as Retry-After says.", retryable=True
     ),
@@ -221,6 +233,9 @@ _REASONS: dict[str, str] = {
     "BARCODE_UNKNOWN": "barcode-unknown",
     "BARCODE_USED": "barcode-used",
     "BARCODE_EXPIRED": "barcode-expired",
+    "OFFLINE_LIMIT_EXCEEDED": "offline-limit-exceeded",
+    "DEVICE_NOT_FOUND": "device-not-found",
+    "TOO_MANY_DEVICES": "too-many-devices",
     "RATE_LIMITED": "rate-limited",
 }
 
@@ -259,7 +274,7 @@ _FIELDS: dict[str, str] = {
         name: name
         for name in (
             *("to", "qr", "barcode", "bank_account", "amount", "currency", "note", "order_ref"),
-            *("holder", "iban", "status", "kind", "format", "size", "serial"),
+            *("holder", "iban", "status", "kind", "format", "size", "serial", "device"),
             *("id", "name", "city"),
         )
     },

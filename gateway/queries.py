@@ -153,6 +153,18 @@ class EntriesQuery(Query, frozen=True, kw_only=True):
     limit: Limit = 50
 
 
+class BarcodeQuery(Query, frozen=True, kw_only=True):
+    """Of a new barcode."""
+
+    images: Annotated[
+        Literal["inline", "none"],
+        Meta(
+            description="`none`: the app draws the code by itself, and the answer has no `svg`.",
+            extra={"rule": "must be inline or none"},
+        ),
+    ] = "inline"
+
+
 class MerchantQrQuery(Query, frozen=True, kw_only=True):
     """Of a merchant's QR code. With ``amount`` the code asks for it; ``currency`` is the
     merchant's own if it is left out."""

@@ -10,6 +10,8 @@ from gateway.auth import ROLES, Role
 from gateway.bank_accounts_api import BankAccountsApi
 from gateway.barcodes_api import BarcodesApi
 from gateway.bodies import BodyDecoder
+from gateway.device_routes import device_operations
+from gateway.devices_api import DevicesApi
 from gateway.docs_api import DocsApi
 from gateway.events_api import EventsApi
 from gateway.health_api import HealthApi
@@ -51,6 +53,7 @@ class Handlers:
     payments: PaymentsApi
     wallets: WalletsApi
     barcodes: BarcodesApi
+    devices: DevicesApi
     merchants: MerchantsApi
     records: MerchantRecordsApi
     logos: LogosApi
@@ -66,7 +69,9 @@ def operations(handlers: Handlers) -> list[Operation]:
         *_money_moves(handlers.payments),
         *_payments(handlers),
         *_wallets(handlers.wallets, handlers.bank_accounts),
-        *_codes(handlers.barcodes, handlers.merchants),
+        _barcodes(handlers.barcodes),
+        *device_operations(handlers.devices),
+        *_codes(handlers.merchants),
         *merchant_operations(handlers.records, handlers.logos),
         *_scanned_codes(handlers.merchants),
         *_health(handlers.health),
@@ -113,6 +118,7 @@ def _money_moves(payments: PaymentsApi) -> Iterable[Operation]:
             *("amount-required", "amount-mismatch"),
             *("merchant-not-found", "merchant-closed"),
             *("barcode-unknown", "barcode-used", "barcode-expired"),
+            "offline-limit-exceeded",
         ),
     )
     yield Operation(
@@ -215,19 +221,24 @@ def _wallets(wallets: WalletsApi, bank_accounts: BankAccountsApi) -> Iterable[Op
     )
 
 
-def _codes(barcodes: BarcodesApi, merchants: MerchantsApi) -> Iterable[Operation]:
-    yield Operation(
+def _barcodes(barcodes: BarcodesApi) -> Operation:
+    return Operation(
         method="POST",
         path="/barcodes",
         tag="Codes and merchants",
         summary="Get a one-time barcode to show at a till",
-        description="It ends when it is used, when its time is over, or with your next one.",
+        description="It ends when it is used, when its time is over, or a few seconds after this "
+        "device's next one.",
         handler=barcodes.issue,
         roles=_CUSTOMERS,
-        bodies=_same_for(_CUSTOMERS, bodies.EmptyBody),
+        query=queries.BarcodeQuery,
+        bodies=_same_for(_CUSTOMERS, bodies.BarcodeBody),
         body_optional=True,
         successes=(_json("The code, and images of it.", answers.Barcode, status=201),),
     )
+
+
+def _codes(merchants: MerchantsApi) -> Iterable[Operation]:
     yield Operation(
         method="GET",
         path="/merchants/{merchant_id}",

@@ -19,6 +19,7 @@ from gateway.app import build_app
 from gateway.auth import Authenticator
 from gateway.bank_accounts_api import BankAccountsApi
 from gateway.barcodes_api import BarcodesApi
+from gateway.devices_api import DevicesApi
 from gateway.docs_api import DocsApi
 from gateway.endpoint import Endpoint
 from gateway.event_feed import EventFeed, watch_for_lost_events
@@ -155,6 +156,7 @@ class _Gateway:
                 ),
                 wallets=WalletsApi(upstream=upstream),
                 barcodes=BarcodesApi(upstream=upstream),
+                devices=DevicesApi(upstream=upstream),
                 merchants=MerchantsApi(upstream=upstream),
                 records=MerchantRecordsApi(upstream=upstream),
                 logos=LogosApi(upstream=upstream),

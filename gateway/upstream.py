@@ -15,7 +15,7 @@ from chassis import channel
 from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.logs import get_logger
 from gateway.settings import GatewaySettings
-from qrpay.barcode.v1 import barcode_pb2_grpc, merchant_pb2_grpc
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, device_pb2_grpc, merchant_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
@@ -42,6 +42,8 @@ class Upstream:
     wallet: wallet_pb2_grpc.WalletServiceStub
     barcode: barcode_pb2_grpc.BarcodeServiceStub
     merchants: merchant_pb2_grpc.MerchantServiceStub
+    device: device_pb2_grpc.DeviceServiceStub
+    """Served by barcode_svc, too."""
     channels: dict[str, grpc.aio.Channel]
     seconds: float
 
@@ -80,6 +82,22 @@ class Upstream:
             for result in response.results
         ]
 
+    async def issue(
+        self, items: Sequence[barcode_pb2.BarcodeIssue]
+    ) -> list[barcode_pb2.IssuedBarcode | ServiceError]:
+        """Issue a batch of barcodes; one outcome each, in order. Raises ``ServiceError`` if the
+        batch as a whole was not answered."""
+        response = await self.call(
+            self.barcode.IssueBarcodes, barcode_pb2.IssueBarcodesRequest(items=items)
+        )
+        if len(response.results) != len(items):
+            _LOG.error("issue_answered_other_items", asked=len(items))
+            raise Unavailable
+        return [
+            result.barcode if result.HasField("barcode") else from_item_error(result.error)
+            for result in response.results
+        ]
+
     async def wait_until_answering(self, name: str) -> None:
         """Return as soon as the service has answered once, whatever it says."""
         stub: Any = health_pb2_grpc.HealthStub(self.channels[name])  # its types name no methods
@@ -114,6 +132,7 @@ async def open_upstream(settings: GatewaySettings) -> AsyncIterator[Upstream]:
             wallet=wallet_pb2_grpc.WalletServiceStub(channels["wallet"]),
             barcode=barcode_pb2_grpc.BarcodeServiceStub(channels["barcode"]),
             merchants=merchant_pb2_grpc.MerchantServiceStub(channels["barcode"]),
+            device=device_pb2_grpc.DeviceServiceStub(channels["barcode"]),
             channels=channels,
             seconds=settings.upstream_seconds,
         )

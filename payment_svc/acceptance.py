@@ -164,6 +164,8 @@ class Acceptance:
                     item.request.caller_id, item.request.request_id
                 ),
                 merchant_id=item.request.caller_id,
+                amount_minor=item.asked.amount_minor,
+                currency_code=item.asked.currency_code,
             )
             for item in items
         ]

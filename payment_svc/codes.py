@@ -8,6 +8,7 @@ from typing import NamedTuple
 from chassis.channel import call
 from chassis.errors import ServiceError, from_item_error
 from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.type.v1 import money_pb2
 
 
 class MerchantCode(NamedTuple):
@@ -26,6 +27,9 @@ class Redemption(NamedTuple):
     code: str
     redemption_token: str
     merchant_id: str
+    amount_minor: int
+    currency_code: str
+    """What it shall pay: a code that was made offline has limits."""
 
 
 class Redeemed(NamedTuple):
@@ -73,6 +77,9 @@ class Codes:
                         code=item.code,
                         redemption_token=item.redemption_token,
                         merchant_id=item.merchant_id,
+                        money=money_pb2.Money(
+                            amount_minor=item.amount_minor, currency_code=item.currency_code
+                        ),
                     )
                     for item in redemptions
                 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +14,7 @@ from uuid import uuid4
 import pytest
 import redis.asyncio
 
+from barcode_svc import offline_codes
 from tests.e2e.oracle import Books
 from tests.e2e.stack import Stack, User
 
@@ -93,6 +96,69 @@ async def test_sixteen_terminals_with_one_barcode(
     assert await transfers_of(books, payment_id) == 1
     fresh = (await people["alice"].http.post("/barcodes")).json()["code"]
     assert fresh != code, "codes are issued again after the flush"
+
+
+async def test_fifty_terminals_and_an_old_copy_of_the_cache(
+    stack: Stack, people: People, books: Books
+) -> None:
+    """Valkey comes back as it was before a code was used, so it says yes once more: to fifty
+    terminals at a time. The payment that was made stays the only one."""
+    code = (await people["bob"].http.post("/barcodes", json={"device": "old"})).json()["code"]
+    cafe, body = people["cafe"], {"barcode": code, "amount": 100, "currency": "USD"}
+    async with redis.asyncio.from_url(await stack.server_url("valkey")) as valkey:
+        keys = [key async for key in valkey.scan_iter(match="barcode:code:*")]
+        copy = {key: (await valkey.dump(key)) or b"" for key in keys}
+        paid = await cafe.post("/payments/pay", body, key=str(uuid4()), wait=10)
+        assert paid.status_code == 200
+        await valkey.flushall()
+        for key, dump in copy.items():
+            await valkey.restore(key, 60_000, dump)
+    responses = await asyncio.gather(
+        *(cafe.post("/payments/pay", body, key=str(uuid4()), wait=10) for _ in range(50))
+    )
+    assert {(it.status_code, it.json()["code"]) for it in responses} == {(409, "barcode-used")}
+    assert await transfers_of(books, paid.json()["id"]) == 1
+    of_the_code = await books.query(
+        "payment",
+        "SELECT count(*) FROM payments WHERE barcode_issuance_id = "
+        "(SELECT barcode_issuance_id FROM payments WHERE id = %s)",
+        paid.json()["id"],
+    )
+    assert of_the_code[0]["count"] == 1
+
+
+async def test_an_offline_code_and_a_flushed_cache(
+    stack: Stack, people: People, books: Books
+) -> None:
+    """Twenty terminals scan what a phone without network shows; one is paid. Valkey forgets, and
+    the code is still used; more than an offline code may pay is refused by its own name."""
+    answer = await people["alice"].http.post("/devices", json={"name": "in the tunnel"})
+    offline = answer.json()["offline"]
+    secret, permutation_key = (
+        base64.urlsafe_b64decode(offline[name] + "=") for name in ("secret", "permutation_key")
+    )
+    code = offline_codes.make_code(
+        secret=secret,
+        handle=int(offline["handle"]),
+        permutation_key=permutation_key,
+        window=int(time.time()) // offline["window_seconds"],
+    ).reveal()
+    cafe, body = people["cafe"], {"barcode": code, "amount": 5000, "currency": "USD"}
+    refused = await cafe.post("/payments/pay", {**body, "amount": 5001}, key=str(uuid4()))
+    assert (refused.status_code, refused.json()["code"]) == (422, "offline-limit-exceeded")
+    keys = [str(uuid4()) for _ in range(20)]
+    responses = await asyncio.gather(
+        *(cafe.post("/payments/pay", body, key=key, wait=10) for key in keys)
+    )
+    assert Counter(response.status_code for response in responses) == {200: 1, 409: 19}
+    won = next(index for index, item in enumerate(responses) if item.status_code == 200)
+    async with redis.asyncio.from_url(await stack.server_url("valkey")) as valkey:
+        await valkey.flushall()
+    again = await cafe.post("/payments/pay", body, key=str(uuid4()), wait=10)
+    assert (again.status_code, again.json()["code"]) == (409, "barcode-used")
+    replay = await cafe.post("/payments/pay", body, key=keys[won], wait=10)
+    assert replay.json()["id"] == responses[won].json()["id"]
+    assert await transfers_of(books, replay.json()["id"]) == 1
 
 
 async def test_clients_that_hang_up_change_no_outcome(

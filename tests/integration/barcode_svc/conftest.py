@@ -10,13 +10,21 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from barcode_svc.barcodes import BarcodeLimits, Barcodes, Redemption
+from barcode_svc.barcodes import (
+    BarcodeLimits,
+    Barcodes,
+    Issue,
+    IssuedBarcode,
+    MissBudget,
+    Redemption,
+)
 from barcode_svc.codes import CodeSeal
 from barcode_svc.merchants import Merchants
 from barcode_svc.pool import CodePool
 from barcode_svc.valkey import Valkey, open_valkey
 from chassis.clock import SystemClock
 from chassis.database import Database, open_database
+from chassis.errors import ServiceError
 from chassis.ids import IdMaker
 from chassis.settings import Secret
 from embedded.valkey import ValkeyServer
@@ -70,9 +78,19 @@ class Bench:
             valkey=valkey, pool=self.pool, seal=seal, clock=clock, ids=ids, limits=limits
         )
 
-    async def issue(self, owner_id: str | None = None) -> Secret:
+    async def issue_in_full(
+        self, owner_id: str | None = None, *, device: str = ""
+    ) -> IssuedBarcode:
         """Issue a code, to this test's customer if no other is named."""
-        return (await self.barcodes.issue(owner_id or self.owner_id)).code
+        item = Issue(owner_id=owner_id or self.owner_id, device=device)
+        [outcome] = await self.barcodes.issue([item])
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        return outcome
+
+    async def issue(self, owner_id: str | None = None, *, device: str = "") -> Secret:
+        """The same; its digits."""
+        return (await self.issue_in_full(owner_id, device=device)).code
 
     async def redeem(
         self, code: Secret, *, token: str | None = None, merchant_id: str | None = None
@@ -84,18 +102,29 @@ class Bench:
         [outcome] = await self.barcodes.redeem([item])
         return outcome
 
-    async def miss(self, times: int = 1) -> list[Any]:
+    async def miss(self, times: int = 1, *, merchant_id: str | None = None) -> list[Any]:
         """Scan codes that do not exist, in one batch."""
         return await self.barcodes.redeem(
             [
                 Redemption(
                     code=self.seal.unseal(f"missed {next(_MISSES)}"),
                     token="token",
-                    merchant_id=self.merchant_id,
+                    merchant_id=merchant_id or self.merchant_id,
                 )
                 for _ in range(times)
             ]
         )
+
+
+def budget(misses: int) -> MissBudget:
+    """So many misses in a minute; locks of 1, 2 and 4 minutes, forgiven after ten."""
+    return MissBudget(
+        misses_max=misses,
+        window_seconds=60,
+        lock_seconds=60,
+        lock_seconds_max=240,
+        quiet_seconds=600,
+    )
 
 
 _MISSES = count()
@@ -127,8 +156,11 @@ def make_bench(valkey: Valkey) -> MakeBench:
         high: int = 5,
         seal: CodeSeal | None = None,
         valkey: Valkey = valkey,
-        **limits: int,
+        misses: int = 0,
+        **limits: Any,
     ) -> Bench:
+        if misses:
+            limits["merchant_misses"] = budget(misses)
         return Bench(
             valkey=valkey,
             clock=FakeClock(),

@@ -22,11 +22,18 @@ from embedded.child import Command, ServerProcess, running
 from embedded.health import check_grpc
 from embedded.ports import LOOPBACK, find_free_port
 from embedded.valkey import ValkeyServer, running_valkey
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, merchant_pb2, merchant_pb2_grpc
+from qrpay.barcode.v1 import (
+    barcode_pb2,
+    barcode_pb2_grpc,
+    device_pb2_grpc,
+    merchant_pb2,
+    merchant_pb2_grpc,
+)
 
 REPOSITORY = Path(barcode_svc.__file__).parents[1]
 SERVICE = "qrpay.barcode.v1.BarcodeService"
 HMAC_KEY = "hidden-key-of-at-least-32-characters"
+OFFLINE_KEY = "another-hidden-key-of-32-characters"
 SIGNING_KEY = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
 """RFC 8037, appendix A.1."""
 CAFE = merchant_pb2.Merchant(
@@ -52,12 +59,12 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
     async def call(self, identity: str, method: str, request: Any) -> Any:
         """Call as an identity. Raises ServiceError."""
         channel = self.channels[identity]
-        of_merchants = hasattr(merchant_pb2, f"{method}Request")
-        stub: Any = (
-            merchant_pb2_grpc.MerchantServiceStub(channel)
-            if of_merchants
-            else barcode_pb2_grpc.BarcodeServiceStub(channel)
+        stubs: tuple[Any, ...] = (
+            barcode_pb2_grpc.BarcodeServiceStub(channel),
+            merchant_pb2_grpc.MerchantServiceStub(channel),
+            device_pb2_grpc.DeviceServiceStub(channel),
         )
+        stub = next(stub for stub in stubs if hasattr(stub, method))
         return await call(getattr(stub, method), request, timeout_seconds=5.0)
 
     async def start_again(self) -> None:
@@ -72,7 +79,7 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
         request = barcode_pb2.IssueBarcodeRequest(owner_id=owner_id)
         return await self.call("gateway", "IssueBarcode", request)
 
-    async def redeem(self, code: str, **fields: str) -> Any:
+    async def redeem(self, code: str, **fields: Any) -> Any:
         """The result of one redemption."""
         item = barcode_pb2.BarcodeRedemption(
             **{"code": code, "redemption_token": "one", "merchant_id": CAFE.id, **fields}
@@ -97,6 +104,7 @@ async def running_mesh(
             "VALKEY_URL": valkey.barcode_url,
             "CODE_HMAC_KEY": HMAC_KEY,
             "QR_SIGNING_KEY": SIGNING_KEY,
+            "OFFLINE_KEY": OFFLINE_KEY,
         }
         for name, secret in secrets.items():
             (directory / name).write_text(secret)

@@ -11,9 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
+from barcode_svc import offline_codes
+from barcode_svc.codes import CodeSeal
 from chassis.clock import SystemClock
 from chassis.errors import from_item_error
-from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
+from chassis.settings import Secret
+from qrpay.barcode.v1 import barcode_pb2, device_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
 from tests.integration.barcode_svc.mesh import CAFE, HMAC_KEY, SIGNING_KEY, Mesh, refusal_of, render
 
@@ -42,6 +45,10 @@ async def test_refused_codes_say_why(mesh: Mesh) -> None:
     """Goal: reasons, codes and metadata of items are those of the contract."""
     first, second = await mesh.issue("usr_bob"), await mesh.issue("usr_bob")
     await mesh.redeem(second.code)
+    record = f"barcode:code:{CodeSeal(Secret(HMAC_KEY)).digest_of(Secret(first.code))}"
+    async with Redis.from_url(mesh.valkey.url) as administrator:
+        await administrator.hset(record, "expire_us", "1")  # a minute later
+        await administrator.hdel(record, "retired")
     results = {
         "BARCODE_EXPIRED": await mesh.redeem(first.code),
         "BARCODE_USED": await mesh.redeem(second.code, redemption_token="two"),
@@ -63,12 +70,12 @@ async def test_a_guessing_merchant_is_stopped(mesh: Mesh) -> None:
         barcode_pb2.BarcodeRedemption(
             code=f"{number:018}", redemption_token="one", merchant_id="mer_guesser"
         )
-        for number in range(31)
+        for number in range(11)
     ]
     request = barcode_pb2.RedeemBarcodesRequest(items=items)
     results = (await mesh.call("payment", "RedeemBarcodes", request)).results
-    assert [result.error.reason for result in results[:30]] == ["BARCODE_UNKNOWN"] * 30
-    limited = results[30].error
+    assert [result.error.reason for result in results[:10]] == ["BARCODE_UNKNOWN"] * 10
+    limited = results[10].error
     assert (limited.reason, limited.code, limited.retryable) == ("RATE_LIMITED", 8, True)
     assert 1 <= int(limited.metadata["retry_after_seconds"]) <= 60
 
@@ -89,6 +96,60 @@ async def test_a_bad_item_does_not_fail_its_neighbours(mesh: Mesh) -> None:
         "INVALID_ARGUMENT",
     ]
     assert results[1].barcode.owner_id == "usr_neighbour"
+
+
+async def test_a_batch_is_issued_item_by_item(mesh: Mesh) -> None:
+    """Goal: many customers share a call; one whose name is malformed stands alone, and whoever
+    draws by itself gets no images."""
+    request = barcode_pb2.IssueBarcodesRequest(
+        items=[
+            barcode_pb2.BarcodeIssue(owner_id="usr_one", device="phone"),
+            barcode_pb2.BarcodeIssue(device="x" * 65),
+            barcode_pb2.BarcodeIssue(owner_id="usr_two", without_images=True),
+        ]
+    )
+    one, bad, two = (await mesh.call("gateway", "IssueBarcodes", request)).results
+    assert one.barcode.qr_svg.startswith("<svg ")
+    assert one.barcode.code128_svg.startswith("<svg ")
+    assert (bad.error.reason, bad.error.code) == ("INVALID_ARGUMENT", 3)
+    assert two.barcode.qr_svg == two.barcode.code128_svg == ""
+    for result, owner_id in ((one, "usr_one"), (two, "usr_two")):
+        assert re.fullmatch("8[0-9]{17}", result.barcode.code)
+        assert (await mesh.redeem(result.barcode.code)).barcode.owner_id == owner_id
+    for items in ([], [barcode_pb2.BarcodeIssue(owner_id="usr_one")] * 257):
+        many = barcode_pb2.IssueBarcodesRequest(items=items)
+        refused = await refusal_of(mesh.call("gateway", "IssueBarcodes", many))
+        assert refused.reason == "INVALID_ARGUMENT"
+
+
+async def test_a_device_pays_offline(mesh: Mesh) -> None:
+    """Goal: what enrolment answers is all that a device needs; without an amount, and beyond its
+    limit, its code pays nothing."""
+    enroll = device_pb2.EnrollDeviceRequest(owner_id="usr_offline", name="phone")
+    answer = await mesh.call("gateway", "EnrollDevice", enroll)
+    code = offline_codes.make_code(
+        secret=answer.secret,
+        handle=answer.material.handle,
+        permutation_key=answer.material.permutation_key,
+        window=offline_codes.window_of(SystemClock().now()),
+    ).reveal()
+    assert (await mesh.redeem(code)).error.reason == "INVALID_ARGUMENT"
+    too_much = money_pb2.Money(currency_code="EUR", amount_minor=5001)
+    assert (await mesh.redeem(code, money=too_much)).error.reason == "OFFLINE_LIMIT_EXCEEDED"
+    money = money_pb2.Money(currency_code="EUR", amount_minor=5000)
+    first = await mesh.redeem(code, money=money)
+    assert first.barcode.owner_id == "usr_offline"
+    assert await mesh.redeem(code, money=money) == first
+    named = device_pb2.RenewDeviceRequest(owner_id="usr_offline", device_id=answer.device.id)
+    renewed = await mesh.call("gateway", "RenewDevice", named)
+    assert renewed.material == answer.material
+    mine = device_pb2.ListDevicesRequest(owner_id="usr_offline")
+    assert [it.id for it in (await mesh.call("gateway", "ListDevices", mine)).devices] == [
+        answer.device.id
+    ]
+    revoke = device_pb2.RevokeDeviceRequest(owner_id="usr_offline", device_id=answer.device.id)
+    assert (await mesh.call("gateway", "RevokeDevice", revoke)).device.HasField("revoke_time")
+    assert not (await mesh.call("gateway", "ListDevices", mine)).devices
 
 
 async def test_a_merchant_prints_and_is_paid(mesh: Mesh, cafe: Any) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from barcode_svc import merchants_rpc, rpc
+from barcode_svc import devices_rpc, merchants_rpc, rpc
 from embedded.certificates import IDENTITIES
-from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
+from qrpay.barcode.v1 import barcode_pb2, device_pb2, merchant_pb2
 from qrpay.type.v1 import money_pb2
 from tests.integration.barcode_svc.mesh import CAFE, Mesh, poster, refusal_of, register, render
+
+
+def enroll(**fields: str) -> device_pb2.EnrollDeviceRequest:
+    """A request of Alice's."""
+    return device_pb2.EnrollDeviceRequest(owner_id="usr_alice", **fields)
+
+
+def renew(**fields: str) -> device_pb2.RenewDeviceRequest:
+    """A request of Alice's."""
+    return device_pb2.RenewDeviceRequest(owner_id="usr_alice", **fields)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +143,11 @@ from tests.integration.barcode_svc.mesh import CAFE, Mesh, poster, refusal_of, r
             None,
             "format",
         ),
+        ("gateway", "EnrollDevice", device_pb2.EnrollDeviceRequest(name="x"), None, "owner_id"),
+        ("gateway", "EnrollDevice", enroll(name=" x"), None, "name"),
+        ("gateway", "ListDevices", device_pb2.ListDevicesRequest(), None, "owner_id"),
+        ("gateway", "RenewDevice", renew(device_id=""), None, "device_id"),
+        ("gateway", "RenewDevice", renew(device_id="dev_nobody"), "DEVICE_NOT_FOUND", None),
         ("gateway", "RenderMerchantQr", render(format=0), None, "format"),
         ("gateway", "RenderMerchantQr", render(format=77), None, "format"),
         ("gateway", "RenderPoster", poster(size=0), None, "size"),
@@ -179,14 +193,23 @@ async def test_bad_requests_name_the_rule(
     assert [violation.field for violation in error.violations] == ([field] if field else [])
 
 
-ALLOWED_CALLERS = {**rpc.ALLOWED_CALLERS, **merchants_rpc.ALLOWED_CALLERS}
+ALLOWED_CALLERS = {
+    **rpc.ALLOWED_CALLERS,
+    **merchants_rpc.ALLOWED_CALLERS,
+    **devices_rpc.ALLOWED_CALLERS,
+}
 
 
 @pytest.mark.parametrize("method", sorted(ALLOWED_CALLERS))
 async def test_nobody_else_may_call(mesh: Mesh, method: str) -> None:
     """Goal: an identity that is not on a method's list is turned away before anything happens."""
-    module = merchant_pb2 if method in merchants_rpc.ALLOWED_CALLERS else barcode_pb2
-    message: Callable[[], Any] = getattr(module, f"{method}Request")
+    modules: tuple[Any, ...] = (barcode_pb2, merchant_pb2, device_pb2)
+    message: Any = next(
+        getattr(module, name)
+        for name in [f"{method}Request"]
+        for module in modules
+        if hasattr(module, name)
+    )
     for identity in set(IDENTITIES) - ALLOWED_CALLERS[method]:
         error = await refusal_of(mesh.call(identity, method, message()))
         assert error.reason == "PERMISSION_DENIED"

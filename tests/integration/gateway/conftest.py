@@ -22,9 +22,17 @@ from embedded.nats import NatsServer
 from embedded.tokens import AUDIENCE, ISSUER, TokenIssuer, ensure_issuer, jwks_file, load_issuer
 from gateway.serving import serve
 from gateway.settings import GatewaySettings
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, merchant_pb2, merchant_pb2_grpc
+from qrpay.barcode.v1 import (
+    barcode_pb2,
+    barcode_pb2_grpc,
+    device_pb2,
+    device_pb2_grpc,
+    merchant_pb2,
+    merchant_pb2_grpc,
+)
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, payment_queue_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
+from tests.integration.gateway.fake_devices import FakeDevices
 from tests.integration.gateway.fake_merchants import FakeMerchants
 from tests.integration.gateway.fakes import (
     IDS,
@@ -46,6 +54,8 @@ class Mesh:
     wallets: FakeWallets = field(default_factory=FakeWallets)
     barcodes: FakeBarcodes = field(default_factory=FakeBarcodes)
     merchants: FakeMerchants = field(default_factory=FakeMerchants)
+    devices: FakeDevices = field(default_factory=FakeDevices)
+    """Served where barcodes are."""
     ports: dict[str, int] = field(default_factory=dict)
     issuer: TokenIssuer
     nats: NatsServer
@@ -73,7 +83,7 @@ class Mesh:
 
     def reset(self) -> None:
         """All services are well again and answer by their simple rules."""
-        for fake in (self.payments, self.wallets, self.barcodes):
+        for fake in (self.payments, self.wallets, self.barcodes, self.devices):
             fake.faults.clear()
         self.merchants.reset()
         self.payments.refusals.clear()
@@ -230,6 +240,7 @@ async def session_mesh(
     ensure_certificates(directory, now=datetime.now(UTC))
     ensure_issuer(directory)
     mesh = Mesh(directory=directory, issuer=load_issuer(directory), nats=nats_server)
+    devices = rpc_service(mesh.devices, device_pb2, device_pb2_grpc, "DeviceService")
     async with AsyncExitStack() as stack:
         merchants = rpc_service(mesh.merchants, merchant_pb2, merchant_pb2_grpc, "MerchantService")
         for name, fake, module, grpc_module in (
@@ -244,7 +255,7 @@ async def session_mesh(
                     grpc_module=grpc_module,
                     service=f"{name.title()}Service",
                     tls=mesh.tls(name),
-                    beside=[merchants] if name == "barcode" else [],
+                    beside=[merchants, devices] if name == "barcode" else [],
                 )
             )
         yield mesh

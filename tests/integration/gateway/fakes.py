@@ -321,18 +321,24 @@ class FakeBarcodes(barcode_pb2_grpc.BarcodeServiceServicer):
         self.decoded: dict[str, barcode_pb2.DecodedQr] = {}
         self.render_requests: list[barcode_pb2.RenderMerchantQrRequest] = []
         self.revocations: list[barcode_pb2.RevokeMerchantQrRequest] = []
+        self.issues: list[barcode_pb2.BarcodeIssue] = []
 
-    async def IssueBarcode(self, request: Any, context: Any) -> Any:
-        """A code that is valid for a minute."""
-        await self.faults.strike("IssueBarcode")
-        response = barcode_pb2.IssueBarcodeResponse(
-            code="281004327719356024",
+    async def IssueBarcodes(self, request: Any, context: Any) -> Any:
+        """Codes that are valid for a minute."""
+        await self.faults.strike("IssueBarcodes")
+        self.issues.extend(request.items)
+        return barcode_pb2.IssueBarcodesResponse(results=map(self._issued, request.items))
+
+    def _issued(self, item: barcode_pb2.BarcodeIssue) -> barcode_pb2.IssueBarcodeResult:
+        drawn = not item.without_images
+        barcode = barcode_pb2.IssuedBarcode(
+            code="881004327719356024",
             ttl_seconds=60,
-            qr_svg="<svg>qr</svg>",
-            code128_svg="<svg>128</svg>",
+            qr_svg="<svg>qr</svg>" if drawn else "",
+            code128_svg="<svg>128</svg>" if drawn else "",
         )
-        response.expire_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=60))
-        return response
+        barcode.expire_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=60))
+        return barcode_pb2.IssueBarcodeResult(barcode=barcode)
 
     async def RenderMerchantQr(self, request: Any, context: Any) -> Any:
         """A code whose content and tag say what was asked for."""
@@ -433,6 +439,17 @@ async def running_fake(
     finally:
         started.result().stopping.set()
         await serving
+
+
+def fake_service(servicer: Any, module: Any, grpc_module: Any, service: str) -> RpcService:
+    """A fake as a service that the gateway alone may call."""
+    descriptor = module.DESCRIPTOR.services_by_name[service]
+    return RpcService(
+        descriptor=descriptor,
+        register=getattr(grpc_module, f"add_{service}Servicer_to_server"),
+        servicer=servicer,
+        allowed_callers={name: {"gateway"} for name in descriptor.methods_by_name},
+    )
 
 
 async def first_done(started: asyncio.Future[Serving], serving: asyncio.Task[None]) -> None:

@@ -111,6 +111,17 @@ async def check_codes(gateway: Gateway, alice: User, contract: Contract) -> None
     contract.check(revoke, await ops.post(f"/merchants/{MERCHANT_ID}/qr/revoke", {"serial": 1}))
 
 
+async def check_devices(contract: Contract, alice: User) -> None:
+    """Enrol, list, renew and revoke one."""
+    enrolled = await alice.post("/devices", {"name": "Alice's phone"})
+    contract.check("/devices", enrolled)
+    contract.check("/devices", await alice.get("/devices"))
+    device_id = enrolled.json()["device"]["id"]
+    for verb in ("renew", "revoke"):
+        answer = await alice.post(f"/devices/{device_id}/{verb}")
+        contract.check(f"/devices/{{device_id}}/{verb}", answer)
+
+
 async def test_every_success_is_as_promised(
     gateway: Gateway, mesh: Mesh, contract: Contract
 ) -> None:
@@ -152,6 +163,7 @@ async def test_every_success_is_as_promised(
     check("/bank-accounts", await alice.post("/bank-accounts", account))
     check("/bank-accounts", await alice.get("/bank-accounts"))
     check("/barcodes", await alice.post("/barcodes"))
+    await check_devices(contract, alice)
     check("/merchants/{merchant_id}", await alice.get(f"/merchants/{MERCHANT_ID}"))
     await check_codes(gateway, alice, contract)
     await _check_merchants(gateway, contract)

@@ -63,6 +63,7 @@ ITEM_ERRORS = [
     ("BARCODE_UNKNOWN", "barcode-unknown"),
     ("BARCODE_USED", "barcode-used"),
     ("BARCODE_EXPIRED", "barcode-expired"),
+    ("OFFLINE_LIMIT_EXCEEDED", "offline-limit-exceeded"),
     ("RATE_LIMITED", "rate-limited"),
     ("UNAVAILABLE", "temporarily-unavailable"),
     ("INTERNAL", "temporarily-unavailable"),

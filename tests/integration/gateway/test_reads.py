@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -161,6 +162,29 @@ async def test_a_barcode(alice: User) -> None:
     assert answer.status_code == 400
     answer = await alice.http.post("/barcodes", content=b"x")
     assert answer.status_code == 415
+
+
+async def test_a_barcode_for_one_device_without_images(mesh: Mesh, alice: User) -> None:
+    """Goal: the device is handed on, and an app that draws by itself need not load pictures."""
+    mesh.barcodes.issues.clear()
+    answer = await alice.http.post("/barcodes?images=none", json={"device": "pixel-8"})
+    assert answer.status_code == 201, answer.text
+    assert answer.json().keys() == {"code", "expires_at", "ttl_seconds"}
+    [issue] = mesh.barcodes.issues
+    assert (issue.owner_id, issue.device, issue.without_images) == (alice.id, "pixel-8", True)
+    for device in ("", "x" * 65, "a b", "é"):
+        answer = await alice.http.post("/barcodes", json={"device": device})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "device")
+
+
+async def test_barcodes_asked_for_together_share_a_call(mesh: Mesh, alice: User) -> None:
+    """Goal: under load it is the number of batches that costs, not the number of customers."""
+    mesh.barcodes.faults.calls.clear()
+    mesh.barcodes.issues.clear()
+    answers = await asyncio.gather(*(alice.http.post("/barcodes") for _ in range(40)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len(mesh.barcodes.issues) == 40
+    assert len(mesh.barcodes.faults.calls) < 40
 
 
 async def test_a_merchant(alice: User) -> None:

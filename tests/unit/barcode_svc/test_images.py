@@ -148,7 +148,9 @@ async def test_only_static_codes_are_remembered_and_only_so_many() -> None:
 
 
 async def test_a_customers_code_is_drawn_twice(scan_svg: Scan) -> None:
-    """Goal: the phone can show either image; both say the same digits."""
-    qr_svg, code128_svg = await Draughtsman().barcode(Secret("990123456789012345"))
+    """Goal: the phone can show either image; both say the same digits; none where none is asked."""
+    code = Secret("990123456789012345")
+    [(qr_svg, code128_svg), nothing] = await Draughtsman().barcodes([code, None])
     assert scan_svg(qr_svg.encode()) == [("QR Code", "990123456789012345")]
     assert scan_svg(code128_svg.encode()) == [("Code 128", "990123456789012345")]
+    assert nothing == ("", "")

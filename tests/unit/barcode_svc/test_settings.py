@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from barcode_svc import merchants_rpc
+from barcode_svc import devices_rpc, merchants_rpc
 from barcode_svc.rpc import ALLOWED_CALLERS
 from barcode_svc.settings import BarcodeSettings
 from chassis.settings import SettingsError, load_settings
-from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
+from qrpay.barcode.v1 import barcode_pb2, device_pb2, merchant_pb2
 
 
 def environment(directory: Path, **changes: str) -> dict[str, str]:
@@ -25,6 +25,7 @@ def environment(directory: Path, **changes: str) -> dict[str, str]:
         "VALKEY_URL": "redis://barcode:hidden-two@127.0.0.1/0",
         "CODE_HMAC_KEY": "hidden-three-" + "k" * 32,
         "QR_SIGNING_KEY": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+        "OFFLINE_KEY": "hidden-four-" + "k" * 32,
         **changes,
     }
 
@@ -43,20 +44,40 @@ def test_the_limits_are_those_that_were_set(tmp_path: Path) -> None:
         "CODE_TTL_SECONDS": "45",
         "CODE_EXPIRED_KEEP_SECONDS": "46",
         "CODE_USED_KEEP_SECONDS": "47",
+        "CODE_GRACE_SECONDS": "4",
+        "DEVICES_PER_OWNER_MAX": "3",
         "MISSES_PER_MINUTE_MAX": "48",
+        "MISS_LOCK_SECONDS": "49",
+        "MISS_LOCK_SECONDS_MAX": "50",
+        "MISS_QUIET_SECONDS": "51",
+        "DEVICE_MISSES_PER_DAY_MAX": "52",
     }
     limits = load_settings(BarcodeSettings, environment(tmp_path, **changes)).limits
     assert (limits.ttl_seconds, limits.expired_keep_seconds) == (45, 46)
-    assert (limits.used_keep_seconds, limits.misses_per_window_max) == (47, 48)
-    assert limits.window_seconds == 60
+    assert (limits.used_keep_seconds, limits.grace_seconds) == (47, 4)
+    assert limits.devices_per_owner_max == 3
+    second = 1_000_000
+    assert limits.merchant_misses.arguments() == [
+        *(48, 60 * second, 49 * second, 50 * second, 51 * second)
+    ]
+    assert limits.device_misses.arguments() == [52, *[86_400 * second] * 4]
 
 
 def test_a_short_key_and_crossed_marks_are_told_together(tmp_path: Path) -> None:
     """Goal: the process does not start with a key that could be guessed, nor shows it."""
-    changes = {"CODE_HMAC_KEY": "hidden", "POOL_LOW": "9", "POOL_HIGH": "8"}
+    changes = {
+        "CODE_HMAC_KEY": "hidden",
+        "POOL_LOW": "9",
+        "POOL_HIGH": "8",
+        "MISS_LOCK_SECONDS": "7200",
+    }
     with pytest.raises(SettingsError) as refusal:
         load_settings(BarcodeSettings, environment(tmp_path, **changes))
-    assert [fault.split(":")[0] for fault in refusal.value.faults] == ["CODE_HMAC_KEY", "POOL_LOW"]
+    assert [fault.split(":")[0] for fault in refusal.value.faults] == [
+        "CODE_HMAC_KEY",
+        "POOL_LOW",
+        "MISS_LOCK_SECONDS",
+    ]
     assert "hidden" not in str(refusal.value)
 
 
@@ -82,11 +103,43 @@ def test_bad_keys_of_codes_are_told_without_being_shown(tmp_path: Path) -> None:
     assert not settings.qr_unsigned_accepted
 
 
+def test_offline_limits_are_those_that_were_set(tmp_path: Path) -> None:
+    """Goal: amounts by currency; a currency that is not named pays nothing offline."""
+    changes = {"OFFLINE_CODE_MAX": "EUR:70, CHF:8", "OFFLINE_DAY_MAX": "EUR:90"}
+    limits = load_settings(BarcodeSettings, environment(tmp_path, **changes)).offline_limits
+    assert limits.code_minor_max == {"EUR": 70, "CHF": 8}
+    assert limits.day_minor_max == {"EUR": 90}
+
+
+def test_faults_of_offline_settings(tmp_path: Path) -> None:
+    """Goal: a key that could be guessed and an amount that cannot be read are told, not shown."""
+    changes = {
+        "OFFLINE_KEY": "hidden",
+        "OFFLINE_KEY_PREVIOUS": "hidden",
+        "OFFLINE_CODE_MAX": "EUR=70",
+    }
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(BarcodeSettings, environment(tmp_path, **changes))
+    assert [fault.split(":")[0] for fault in refusal.value.faults] == list(changes)
+    assert "hidden" not in str(refusal.value)
+
+
+def test_the_previous_key_is_used_if_there_is_one(tmp_path: Path) -> None:
+    """Goal: without one there is one key, with one there are two."""
+    settings = load_settings(BarcodeSettings, environment(tmp_path))
+    assert len(settings.device_keys.all()) == 1
+    both = environment(tmp_path, OFFLINE_KEY_PREVIOUS="hidden-five-" + "p" * 32)
+    assert len(load_settings(BarcodeSettings, both).device_keys.all()) == 2
+
+
 def test_every_rpc_says_who_may_call_it() -> None:
     """Goal: codes are issued for the gateway's customers and used up by payments only."""
     service = barcode_pb2.DESCRIPTOR.services_by_name["BarcodeService"]
     assert set(ALLOWED_CALLERS) == set(service.methods_by_name)
-    assert ALLOWED_CALLERS["IssueBarcode"] == {"gateway"}
+    service = device_pb2.DESCRIPTOR.services_by_name["DeviceService"]
+    assert set(devices_rpc.ALLOWED_CALLERS) == set(service.methods_by_name)
+    assert set(devices_rpc.ALLOWED_CALLERS.values()) == {frozenset({"gateway"})}
+    assert ALLOWED_CALLERS["IssueBarcode"] == ALLOWED_CALLERS["IssueBarcodes"] == {"gateway"}
     assert ALLOWED_CALLERS["RedeemBarcodes"] == {"payment"}
     merchants = merchant_pb2.DESCRIPTOR.services_by_name["MerchantService"]
     assert set(merchants_rpc.ALLOWED_CALLERS) == set(merchants.methods_by_name)

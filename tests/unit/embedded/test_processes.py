@@ -55,6 +55,7 @@ def test_every_process_is_a_module_of_its_own(layout: Layout) -> None:
                 "CODE_HMAC_KEY_FILE",
                 "QR_SIGNING_KEY_FILE",
                 "LOGO_FOLDER",
+                "OFFLINE_KEY_FILE",
             },
         ),
         ("ledger", {"DATABASE_URL_FILE", "NATS_URL_FILE", "PAYMENT_TARGET", "WALLET_TARGET"}),
@@ -96,11 +97,13 @@ def test_secrets_are_in_files_only(layout: Layout) -> None:
 
 
 def test_codes_stay_valid_over_restarts(layout: Layout) -> None:
-    """Goal: the key that barcodes are hashed with is made once."""
+    """Goal: the keys that hash barcodes and seal devices' secrets are made once."""
+    files = [layout.secret_file(name) for name in ("code-hmac.key", "offline.key")]
     make(layout)
-    before = layout.secret_file("code-hmac.key").read_bytes()
+    before = [file.read_bytes() for file in files]
     make(layout)
-    assert layout.secret_file("code-hmac.key").read_bytes() == before
+    assert [file.read_bytes() for file in files] == before
+    assert before[0] != before[1]
 
 
 def test_a_setting_reaches_the_process_it_names(layout: Layout) -> None:

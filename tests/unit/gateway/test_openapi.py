@@ -15,6 +15,7 @@ from openapi_spec_validator import validate
 
 from gateway.bank_accounts_api import BankAccountsApi
 from gateway.barcodes_api import BarcodesApi
+from gateway.devices_api import DevicesApi
 from gateway.docs_api import DocsApi
 from gateway.docs_page import docs_page
 from gateway.events_api import EventsApi
@@ -39,6 +40,10 @@ CONTRACT = {
     "GET /wallets/me",
     "GET /wallets/me/entries",
     "POST /barcodes",
+    "POST /devices",
+    "GET /devices",
+    "POST /devices/{device_id}/renew",
+    "POST /devices/{device_id}/revoke",
     "GET /merchants/{merchant_id}",
     "GET /merchants/{merchant_id}/qr",
     "GET /merchants/{merchant_id}/poster",
@@ -78,6 +83,7 @@ def table() -> list[Operation]:
             payments=create_autospec(PaymentsApi, instance=True),
             wallets=create_autospec(WalletsApi, instance=True),
             barcodes=create_autospec(BarcodesApi, instance=True),
+            devices=create_autospec(DevicesApi, instance=True),
             merchants=create_autospec(MerchantsApi, instance=True),
             records=create_autospec(MerchantRecordsApi, instance=True),
             logos=create_autospec(LogosApi, instance=True),

@@ -25,14 +25,15 @@ CONTRACT = {
     401: "unauthenticated token-expired",
     403: "forbidden",
     404: "payment-not-found recipient-not-found merchant-not-found bank-account-not-found "
-    "not-found",
-    409: "barcode-used idempotency-key-in-flight",
+    "device-not-found not-found",
+    409: "barcode-used too-many-devices idempotency-key-in-flight",
     410: "barcode-expired qr-expired qr-revoked",
     413: "body-too-large",
     415: "unsupported-media-type",
     405: "method-not-allowed",
     422: "idempotency-key-reused same-wallet currency-mismatch amount-out-of-range wallet-closed "
-    "qr-invalid qr-not-ours amount-required amount-mismatch barcode-unknown",
+    "qr-invalid qr-not-ours amount-required amount-mismatch barcode-unknown "
+    "offline-limit-exceeded",
     429: "rate-limited",
     503: "temporarily-unavailable",
 }
@@ -61,6 +62,9 @@ REASONS = {
     "BARCODE_UNKNOWN": "barcode-unknown",
     "BARCODE_USED": "barcode-used",
     "BARCODE_EXPIRED": "barcode-expired",
+    "OFFLINE_LIMIT_EXCEEDED": "offline-limit-exceeded",
+    "DEVICE_NOT_FOUND": "device-not-found",
+    "TOO_MANY_DEVICES": "too-many-devices",
     "RATE_LIMITED": "rate-limited",
     "MERCHANT_EXISTS": "merchant-exists",
     "MERCHANT_CLOSED": "merchant-closed",

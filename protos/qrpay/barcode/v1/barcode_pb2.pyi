@@ -34,10 +34,58 @@ POSTER_SIZE_A4: PosterSize
 POSTER_SIZE_A6: PosterSize
 
 class IssueBarcodeRequest(_message.Message):
-    __slots__ = ("owner_id",)
+    __slots__ = ("owner_id", "device", "without_images")
     OWNER_ID_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_IMAGES_FIELD_NUMBER: _ClassVar[int]
     owner_id: str
-    def __init__(self, owner_id: _Optional[str] = ...) -> None: ...
+    device: str
+    without_images: bool
+    def __init__(self, owner_id: _Optional[str] = ..., device: _Optional[str] = ..., without_images: _Optional[bool] = ...) -> None: ...
+
+class IssueBarcodesRequest(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[BarcodeIssue]
+    def __init__(self, items: _Optional[_Iterable[_Union[BarcodeIssue, _Mapping]]] = ...) -> None: ...
+
+class BarcodeIssue(_message.Message):
+    __slots__ = ("owner_id", "device", "without_images")
+    OWNER_ID_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_IMAGES_FIELD_NUMBER: _ClassVar[int]
+    owner_id: str
+    device: str
+    without_images: bool
+    def __init__(self, owner_id: _Optional[str] = ..., device: _Optional[str] = ..., without_images: _Optional[bool] = ...) -> None: ...
+
+class IssueBarcodesResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[IssueBarcodeResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[IssueBarcodeResult, _Mapping]]] = ...) -> None: ...
+
+class IssueBarcodeResult(_message.Message):
+    __slots__ = ("barcode", "error")
+    BARCODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    barcode: IssuedBarcode
+    error: _item_error_pb2.ItemError
+    def __init__(self, barcode: _Optional[_Union[IssuedBarcode, _Mapping]] = ..., error: _Optional[_Union[_item_error_pb2.ItemError, _Mapping]] = ...) -> None: ...
+
+class IssuedBarcode(_message.Message):
+    __slots__ = ("code", "expire_time", "ttl_seconds", "qr_svg", "code128_svg")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    TTL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    QR_SVG_FIELD_NUMBER: _ClassVar[int]
+    CODE128_SVG_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    expire_time: _timestamp_pb2.Timestamp
+    ttl_seconds: int
+    qr_svg: str
+    code128_svg: str
+    def __init__(self, code: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ttl_seconds: _Optional[int] = ..., qr_svg: _Optional[str] = ..., code128_svg: _Optional[str] = ...) -> None: ...
 
 class IssueBarcodeResponse(_message.Message):
     __slots__ = ("code", "expire_time", "ttl_seconds", "qr_svg", "code128_svg")
@@ -60,14 +108,16 @@ class RedeemBarcodesRequest(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[BarcodeRedemption, _Mapping]]] = ...) -> None: ...
 
 class BarcodeRedemption(_message.Message):
-    __slots__ = ("code", "redemption_token", "merchant_id")
+    __slots__ = ("code", "redemption_token", "merchant_id", "money")
     CODE_FIELD_NUMBER: _ClassVar[int]
     REDEMPTION_TOKEN_FIELD_NUMBER: _ClassVar[int]
     MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
+    MONEY_FIELD_NUMBER: _ClassVar[int]
     code: str
     redemption_token: str
     merchant_id: str
-    def __init__(self, code: _Optional[str] = ..., redemption_token: _Optional[str] = ..., merchant_id: _Optional[str] = ...) -> None: ...
+    money: _money_pb2.Money
+    def __init__(self, code: _Optional[str] = ..., redemption_token: _Optional[str] = ..., merchant_id: _Optional[str] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
 
 class RedeemBarcodesResponse(_message.Message):
     __slots__ = ("results",)

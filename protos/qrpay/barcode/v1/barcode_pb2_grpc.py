@@ -40,6 +40,11 @@ class BarcodeServiceStub:
                 request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodeRequest.SerializeToString,
                 response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodeResponse.FromString,
                 _registered_method=True)
+        self.IssueBarcodes = channel.unary_unary(
+                '/qrpay.barcode.v1.BarcodeService/IssueBarcodes',
+                request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodesRequest.SerializeToString,
+                response_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodesResponse.FromString,
+                _registered_method=True)
         self.RedeemBarcodes = channel.unary_unary(
                 '/qrpay.barcode.v1.BarcodeService/RedeemBarcodes',
                 request_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RedeemBarcodesRequest.SerializeToString,
@@ -77,20 +82,33 @@ class BarcodeServiceServicer:
     """
 
     def IssueBarcode(self, request, context):
-        """Issues a one-time barcode to a customer; the customer's earlier one, if unused, ends with it and is
-        BARCODE_EXPIRED from then on. Not idempotent, and need not be: a code that nobody saw expires by itself.
+        """Issues a one-time barcode to a customer's device: IssueBarcodes with one item. The device's code before,
+        if unused, ends a few seconds later and is BARCODE_UNKNOWN from then on. Not idempotent, and need not be: a
+        code that nobody saw expires by itself.
         Errors: INVALID_ARGUMENT, UNAVAILABLE (no code could be issued; try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IssueBarcodes(self, request, context):
+        """Issues one-time barcodes. Answers every item for itself, in request order; at most 256. Not idempotent, and
+        need not be.
+        Errors: INVALID_ARGUMENT (items), UNAVAILABLE. Item errors: INVALID_ARGUMENT, UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RedeemBarcodes(self, request, context):
-        """Uses barcodes up. Answers every item for itself, in request order; at most 256. Safe to repeat with the
-        same redemption_token: the answer of the first time is given again, also while RATE_LIMITED.
-        Item errors: INVALID_ARGUMENT (redemption_token or merchant_id missing), NOT_FOUND BARCODE_UNKNOWN (also
-        for what is not 18 digits; counts as a miss), ALREADY_EXISTS BARCODE_USED, FAILED_PRECONDITION
-        BARCODE_EXPIRED, RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata).
+        """Uses barcodes up, issued ones and those that devices made offline. Answers every item for itself, in request
+        order; at most 256. Safe to repeat with the same redemption_token: the answer of the first time is given
+        again, also while RATE_LIMITED.
+        Item errors: INVALID_ARGUMENT (redemption_token or merchant_id missing, or money for an offline code),
+        NOT_FOUND BARCODE_UNKNOWN (also for what is not 18 digits, was used by another merchant or was replaced by a
+        newer code; counts as a miss), ALREADY_EXISTS BARCODE_USED (by the same merchant), FAILED_PRECONDITION
+        BARCODE_EXPIRED, FAILED_PRECONDITION OFFLINE_LIMIT_EXCEEDED (the code stays good for less),
+        RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata), UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,6 +170,11 @@ def add_BarcodeServiceServicer_to_server(servicer, server):
                     request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodeRequest.FromString,
                     response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodeResponse.SerializeToString,
             ),
+            'IssueBarcodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueBarcodes,
+                    request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodesRequest.FromString,
+                    response_serializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodesResponse.SerializeToString,
+            ),
             'RedeemBarcodes': grpc.unary_unary_rpc_method_handler(
                     servicer.RedeemBarcodes,
                     request_deserializer=qrpay_dot_barcode_dot_v1_dot_barcode__pb2.RedeemBarcodesRequest.FromString,
@@ -211,6 +234,33 @@ class BarcodeService:
             '/qrpay.barcode.v1.BarcodeService/IssueBarcode',
             qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodeRequest.SerializeToString,
             qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueBarcodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.barcode.v1.BarcodeService/IssueBarcodes',
+            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodesRequest.SerializeToString,
+            qrpay_dot_barcode_dot_v1_dot_barcode__pb2.IssueBarcodesResponse.FromString,
             options,
             channel_credentials,
             insecure,

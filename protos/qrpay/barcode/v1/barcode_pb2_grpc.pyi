@@ -17,16 +17,25 @@ class BarcodeServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IssueBarcode: _aio.UnaryUnaryMultiCallable[_barcode_pb2.IssueBarcodeRequest, _barcode_pb2.IssueBarcodeResponse]
-    """Issues a one-time barcode to a customer; the customer's earlier one, if unused, ends with it and is
-    BARCODE_EXPIRED from then on. Not idempotent, and need not be: a code that nobody saw expires by itself.
+    """Issues a one-time barcode to a customer's device: IssueBarcodes with one item. The device's code before,
+    if unused, ends a few seconds later and is BARCODE_UNKNOWN from then on. Not idempotent, and need not be: a
+    code that nobody saw expires by itself.
     Errors: INVALID_ARGUMENT, UNAVAILABLE (no code could be issued; try again).
     """
+    IssueBarcodes: _aio.UnaryUnaryMultiCallable[_barcode_pb2.IssueBarcodesRequest, _barcode_pb2.IssueBarcodesResponse]
+    """Issues one-time barcodes. Answers every item for itself, in request order; at most 256. Not idempotent, and
+    need not be.
+    Errors: INVALID_ARGUMENT (items), UNAVAILABLE. Item errors: INVALID_ARGUMENT, UNAVAILABLE.
+    """
     RedeemBarcodes: _aio.UnaryUnaryMultiCallable[_barcode_pb2.RedeemBarcodesRequest, _barcode_pb2.RedeemBarcodesResponse]
-    """Uses barcodes up. Answers every item for itself, in request order; at most 256. Safe to repeat with the
-    same redemption_token: the answer of the first time is given again, also while RATE_LIMITED.
-    Item errors: INVALID_ARGUMENT (redemption_token or merchant_id missing), NOT_FOUND BARCODE_UNKNOWN (also
-    for what is not 18 digits; counts as a miss), ALREADY_EXISTS BARCODE_USED, FAILED_PRECONDITION
-    BARCODE_EXPIRED, RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata).
+    """Uses barcodes up, issued ones and those that devices made offline. Answers every item for itself, in request
+    order; at most 256. Safe to repeat with the same redemption_token: the answer of the first time is given
+    again, also while RATE_LIMITED.
+    Item errors: INVALID_ARGUMENT (redemption_token or merchant_id missing, or money for an offline code),
+    NOT_FOUND BARCODE_UNKNOWN (also for what is not 18 digits, was used by another merchant or was replaced by a
+    newer code; counts as a miss), ALREADY_EXISTS BARCODE_USED (by the same merchant), FAILED_PRECONDITION
+    BARCODE_EXPIRED, FAILED_PRECONDITION OFFLINE_LIMIT_EXCEEDED (the code stays good for less),
+    RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata), UNAVAILABLE.
     """
     RenderMerchantQr: _aio.UnaryUnaryMultiCallable[_barcode_pb2.RenderMerchantQrRequest, _barcode_pb2.RenderMerchantQrResponse]
     """Makes a merchant's QR code (EMVCo merchant-presented), signed: static without an amount, dynamic with
@@ -65,9 +74,21 @@ class BarcodeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _barcode_pb2.IssueBarcodeRequest,
         context: _aio.ServicerContext[_barcode_pb2.IssueBarcodeRequest, _abc.Awaitable[_barcode_pb2.IssueBarcodeResponse]],
     ) -> _abc.Awaitable[_barcode_pb2.IssueBarcodeResponse]:
-        """Issues a one-time barcode to a customer; the customer's earlier one, if unused, ends with it and is
-        BARCODE_EXPIRED from then on. Not idempotent, and need not be: a code that nobody saw expires by itself.
+        """Issues a one-time barcode to a customer's device: IssueBarcodes with one item. The device's code before,
+        if unused, ends a few seconds later and is BARCODE_UNKNOWN from then on. Not idempotent, and need not be: a
+        code that nobody saw expires by itself.
         Errors: INVALID_ARGUMENT, UNAVAILABLE (no code could be issued; try again).
+        """
+
+    @_abc_1.abstractmethod
+    def IssueBarcodes(
+        self,
+        request: _barcode_pb2.IssueBarcodesRequest,
+        context: _aio.ServicerContext[_barcode_pb2.IssueBarcodesRequest, _abc.Awaitable[_barcode_pb2.IssueBarcodesResponse]],
+    ) -> _abc.Awaitable[_barcode_pb2.IssueBarcodesResponse]:
+        """Issues one-time barcodes. Answers every item for itself, in request order; at most 256. Not idempotent, and
+        need not be.
+        Errors: INVALID_ARGUMENT (items), UNAVAILABLE. Item errors: INVALID_ARGUMENT, UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
@@ -76,11 +97,14 @@ class BarcodeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _barcode_pb2.RedeemBarcodesRequest,
         context: _aio.ServicerContext[_barcode_pb2.RedeemBarcodesRequest, _abc.Awaitable[_barcode_pb2.RedeemBarcodesResponse]],
     ) -> _abc.Awaitable[_barcode_pb2.RedeemBarcodesResponse]:
-        """Uses barcodes up. Answers every item for itself, in request order; at most 256. Safe to repeat with the
-        same redemption_token: the answer of the first time is given again, also while RATE_LIMITED.
-        Item errors: INVALID_ARGUMENT (redemption_token or merchant_id missing), NOT_FOUND BARCODE_UNKNOWN (also
-        for what is not 18 digits; counts as a miss), ALREADY_EXISTS BARCODE_USED, FAILED_PRECONDITION
-        BARCODE_EXPIRED, RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata).
+        """Uses barcodes up, issued ones and those that devices made offline. Answers every item for itself, in request
+        order; at most 256. Safe to repeat with the same redemption_token: the answer of the first time is given
+        again, also while RATE_LIMITED.
+        Item errors: INVALID_ARGUMENT (redemption_token or merchant_id missing, or money for an offline code),
+        NOT_FOUND BARCODE_UNKNOWN (also for what is not 18 digits, was used by another merchant or was replaced by a
+        newer code; counts as a miss), ALREADY_EXISTS BARCODE_USED (by the same merchant), FAILED_PRECONDITION
+        BARCODE_EXPIRED, FAILED_PRECONDITION OFFLINE_LIMIT_EXCEEDED (the code stays good for less),
+        RESOURCE_EXHAUSTED RATE_LIMITED (too many codes missed; retry_after_seconds in metadata), UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

@@ -91,7 +91,7 @@ class PaymentServiceServicer:
         ABORTED REQUEST_ID_IN_FLIGHT (the first one with this request_id has not ended yet; retryable),
         FAILED_PRECONDITION SAME_WALLET, CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE, AMOUNT_REQUIRED,
         AMOUNT_MISMATCH, WALLET_CLOSED, MERCHANT_CLOSED, QR_INVALID, QR_NOT_OURS, QR_EXPIRED, QR_REVOKED,
-        BARCODE_UNKNOWN, BARCODE_USED, BARCODE_EXPIRED,
+        BARCODE_UNKNOWN, BARCODE_USED, BARCODE_EXPIRED, OFFLINE_LIMIT_EXCEEDED,
         RESOURCE_EXHAUSTED RATE_LIMITED (retry_after_seconds in metadata), PERMISSION_DENIED,
         UNAVAILABLE (the outcome is unknown until the item is repeated).
         """

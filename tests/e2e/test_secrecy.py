@@ -1,0 +1,139 @@
+"""Who reads every log and every trace of a whole system still cannot pay with what is in them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.metrics.v1 import (
+    metrics_service_pb2,
+    metrics_service_pb2_grpc,
+)
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+
+from barcode_svc import offline_codes
+from tests.e2e.stack import Stack, User
+
+PEOPLE = 6
+ANY_CODE = re.compile(rb"(?<![0-9])[89][0-9]{17}(?![0-9])")
+
+
+class Collector(
+    metrics_service_pb2_grpc.MetricsServiceServicer, trace_service_pb2_grpc.TraceServiceServicer
+):
+    """Keeps everything that the processes export, as it is on the wire."""
+
+    def __init__(self) -> None:
+        self.exported: list[bytes] = []
+        self.spans = 0
+
+    async def Export(self, request: Any, context: Any) -> Any:
+        """Metrics or spans."""
+        self.exported.append(str(request).encode())
+        if isinstance(request, trace_service_pb2.ExportTraceServiceRequest):
+            self.spans += sum(
+                len(scope.spans) for it in request.resource_spans for scope in it.scope_spans
+            )
+            return trace_service_pb2.ExportTraceServiceResponse()
+        return metrics_service_pb2.ExportMetricsServiceResponse()
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[tuple[Collector, str]]:
+    """A collector and its address."""
+    collector, server = Collector(), grpc.aio.server()
+    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield collector, f"http://127.0.0.1:{port}"
+    await server.stop(None)
+
+
+async def phone_of(user: User) -> tuple[str, str]:
+    """A device's secret as it was told, and the code that it shows now."""
+    answer = (await user.http.post("/devices", json={"name": "phone"})).json()["offline"]
+    secret, key = (
+        base64.urlsafe_b64decode(answer[name] + "=") for name in ("secret", "permutation_key")
+    )
+    window = int(time.time()) // answer["window_seconds"]
+    code = offline_codes.make_code(
+        secret=secret, handle=int(answer["handle"]), permutation_key=key, window=window
+    )
+    return answer["secret"], code.reveal()
+
+
+async def use_and_misuse(people: dict[str, User]) -> list[str]:
+    """Issue codes and use them well, twice, elsewhere and wrongly; answer what must stay secret."""
+    alice, cafe = people["alice"], people["cafe"]
+    secrets = []
+    for number in range(PEOPLE):
+        shown = await alice.http.post("/barcodes", json={"device": f"device-{number}"})
+        secrets.append(shown.json()["code"])
+    offline_secret, offline_code = await phone_of(alice)
+    codes = [*secrets, offline_code]
+    for code in codes:
+        body = {"barcode": code, "amount": 1, "currency": "EUR"}
+        key = str(uuid4())
+        for _ in range(2):
+            paid = await cafe.post("/payments/pay", body, key=key, wait=10)
+            assert paid.status_code == 200, paid.text
+        again = await cafe.post("/payments/pay", body, key=str(uuid4()))
+        assert (again.status_code, again.json()["code"]) == (409, "barcode-used")
+        assert code not in again.text
+        wrong = await alice.post("/payments/pay", body, key=str(uuid4()))
+        assert wrong.status_code == 403
+        assert code not in wrong.text
+    too_much = {"barcode": offline_code, "amount": 5001, "currency": "EUR"}
+    await cafe.post("/payments/pay", too_much, key=str(uuid4()))
+    unknown = "9" + "7" * 17
+    refused = await cafe.post("/payments/pay", {**too_much, "barcode": unknown}, key=str(uuid4()))
+    assert (refused.status_code, refused.json()["code"]) == (422, "barcode-unknown")
+    return [*codes, unknown, offline_secret]
+
+
+async def test_no_code_is_in_any_log_or_trace(
+    tmp_path: Path, collector: tuple[Collector, str]
+) -> None:
+    """Goal: at level DEBUG, with requests logged and every request traced, neither an issued code
+    nor an offline one nor a device's secret leaves the processes, in digits of any form."""
+    found, address = collector
+    stack = Stack(
+        tmp_path / "data",
+        environment={
+            "LOG_LEVEL": "DEBUG",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": address,
+            "OTEL_TRACES_SAMPLER_ARG": "1",
+            "QRPAY_GATEWAY_LOG_REQUESTS": "true",
+        },
+    )
+    await stack.up()
+    try:
+        people = {
+            name: User(gateway=stack.gateway, token=await stack.token(name))
+            for name in ("alice", "cafe")
+        }
+        secrets = await use_and_misuse(people)
+        for user in people.values():
+            await user.http.aclose()
+    finally:
+        await stack.down()
+    async with asyncio.timeout(20):
+        while not found.spans:  # noqa: ASYNC110 - the processes export when they end
+            await asyncio.sleep(0.1)
+    logs = {file.name: file.read_bytes() for file in (stack.data / "logs").iterdir()}
+    assert {"barcode.log", "gateway.log", "payment.log", "valkey.log"} <= logs.keys()
+    assert any(b"/payments/pay" in log for log in logs.values()), "requests are logged"
+    texts = {**logs, "traces": b"\n".join(found.exported)}
+    for name, text in texts.items():
+        assert not ANY_CODE.search(text), name
+        for secret in secrets:
+            assert secret.encode() not in text, name
