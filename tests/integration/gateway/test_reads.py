@@ -340,6 +340,7 @@ async def test_codes_that_cannot_be_paid(
 async def test_printed_codes_are_revoked(gateway: Gateway, mesh: Mesh, cafe: User) -> None:
     """The merchant itself or an operator, for a shop or without, up to a serial or all."""
     path = f"/merchants/{MERCHANT_ID}/qr/revoke"
+    mesh.barcodes.revocations.clear()
     operator = await gateway.user("operator")
     mine = await gateway.user("merchant", user_id=MERCHANT_ID)
     answer = await mine.post(path, {"store": "baixa", "serial": 3})
