@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway import answers, bodies, queries
-from gateway.auth import ROLES, Role
+from gateway.auth import Role
 from gateway.bank_accounts_api import BankAccountsApi
 from gateway.barcodes_api import BarcodesApi
 from gateway.bodies import BodyDecoder
+from gateway.code_routes import code_operations
 from gateway.device_routes import device_operations
 from gateway.devices_api import DevicesApi
 from gateway.docs_api import DocsApi
@@ -18,7 +19,7 @@ from gateway.health_api import HealthApi
 from gateway.logos_api import LogosApi
 from gateway.merchant_records_api import MerchantRecordsApi
 from gateway.merchant_routes import merchant_operations
-from gateway.merchants_api import KEY_SET_TYPE, MerchantsApi
+from gateway.merchants_api import MerchantsApi
 from gateway.operation import Operation, Success
 from gateway.payments_api import PaymentsApi
 from gateway.route_parts import json_answer as _json
@@ -27,7 +28,6 @@ from gateway.wallets_api import WalletsApi
 
 _USERS: tuple[Role, ...] = ("customer", "merchant")
 _CUSTOMERS: tuple[Role, ...] = ("customer",)
-_REVOKERS: tuple[Role, ...] = ("merchant", "operator")
 
 _SUBMIT_PROBLEMS = (
     "forbidden",
@@ -71,9 +71,8 @@ def operations(handlers: Handlers) -> list[Operation]:
         *_wallets(handlers.wallets, handlers.bank_accounts),
         _barcodes(handlers.barcodes),
         *device_operations(handlers.devices),
-        *_codes(handlers.merchants),
+        *code_operations(handlers.merchants),
         *merchant_operations(handlers.records, handlers.logos),
-        *_scanned_codes(handlers.merchants),
         *_health(handlers.health),
         *_docs(handlers.docs),
     ]
@@ -235,121 +234,6 @@ def _barcodes(barcodes: BarcodesApi) -> Operation:
         bodies=_same_for(_CUSTOMERS, bodies.BarcodeBody),
         body_optional=True,
         successes=(_json("The code, and images of it.", answers.Barcode, status=201),),
-    )
-
-
-def _codes(merchants: MerchantsApi) -> Iterable[Operation]:
-    yield Operation(
-        method="GET",
-        path="/merchants/{merchant_id}",
-        tag="Codes and merchants",
-        summary="Read a merchant",
-        description="The merchant itself and operators get a MerchantRecord, and its version as "
-        "ETag.",
-        handler=merchants.read,
-        successes=(_json("The merchant.", answers.Merchant),),
-        problems=("merchant-not-found",),
-    )
-    yield from _drawings(merchants)
-
-
-def _drawings(merchants: MerchantsApi) -> Iterable[Operation]:
-    yield Operation(
-        method="GET",
-        path="/merchants/{merchant_id}/qr",
-        tag="Codes and merchants",
-        summary="A merchant's QR code",
-        description="EMVCo merchant-presented: static without an amount, dynamic with one.",
-        handler=merchants.qr,
-        roles=None,
-        query=queries.MerchantQrQuery,
-        successes=(
-            Success(
-                status=200,
-                description="The code.",
-                media_types=("image/svg+xml", "image/png", "text/plain"),
-                headers={"ETag": "Strong validator.", "Cache-Control": "Long for a static code."},
-            ),
-            Success(status=304, description="The code that you have is still the one."),
-        ),
-        problems=(
-            *("merchant-not-found", "merchant-closed", "currency-mismatch"),
-            *("amount-out-of-range", "temporarily-unavailable"),
-        ),
-        request_headers={"If-None-Match": "The ETag of the code that you have."},
-    )
-    yield Operation(
-        method="GET",
-        path="/merchants/{merchant_id}/poster",
-        tag="Codes and merchants",
-        summary="A poster with a merchant's QR code, to print and hang up",
-        description="One page with the merchant's name and static code, drawn as shapes: sharp at "
-        "every size.",
-        handler=merchants.poster,
-        roles=None,
-        query=queries.PosterQuery,
-        successes=(
-            Success(
-                status=200,
-                description="The poster.",
-                media_types=("application/pdf",),
-                headers={"ETag": "Strong validator.", "Cache-Control": "Long."},
-            ),
-            Success(status=304, description="The poster that you have is still the one."),
-        ),
-        problems=("merchant-not-found", "merchant-closed", "temporarily-unavailable"),
-        request_headers={"If-None-Match": "The ETag of the poster that you have."},
-    )
-
-
-def _scanned_codes(merchants: MerchantsApi) -> Iterable[Operation]:
-    yield Operation(
-        method="POST",
-        path="/merchants/{merchant_id}/qr/revoke",
-        tag="Codes and merchants",
-        summary="End the codes that were printed",
-        description="By the merchant itself, or an operator. From then on "
-        "`GET /merchants/{merchant_id}/qr` answers a new code; fetch it past your caches.",
-        handler=merchants.revoke,
-        roles=_REVOKERS,
-        bodies=_same_for(_REVOKERS, bodies.RevokeQrBody),
-        body_optional=True,
-        successes=(_json("The issue that is valid now.", answers.PrintedQr),),
-        problems=("forbidden", "merchant-not-found"),
-    )
-    yield Operation(
-        method="POST",
-        path="/qr/decode",
-        tag="Codes and merchants",
-        summary="What a scanned QR code says",
-        description="Show this before the customer confirms. Name and city come from our records, "
-        "not from the code.",
-        handler=merchants.decode,
-        bodies=_same_for(ROLES, bodies.DecodeQrBody),
-        successes=(_json("Whom it pays, and what it asks for.", answers.DecodedQr),),
-        problems=(
-            *("qr-invalid", "qr-not-ours", "qr-expired", "qr-revoked"),
-            *("merchant-not-found", "merchant-closed"),
-        ),
-    )
-    yield Operation(
-        method="GET",
-        path="/qr/keys",
-        tag="Codes and merchants",
-        summary="The keys that merchants' codes are signed with",
-        description="A JSON Web Key Set: check codes with it when you are offline.",
-        handler=merchants.keys,
-        roles=None,
-        successes=(
-            Success(
-                status=200,
-                description="The keys.",
-                shape=answers.QrKeys,
-                media_types=(KEY_SET_TYPE,),
-                headers={"Cache-Control": "How long they may be kept."},
-            ),
-        ),
-        problems=("temporarily-unavailable",),
     )
 
 

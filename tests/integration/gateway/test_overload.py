@@ -178,7 +178,7 @@ async def test_refused_on_every_kind_of_connection(mesh: Mesh) -> None:
         async with wire(gateway) as connection:
             head = raw_payment(user).partition(b"Content-Length")[0]
             await connection.send(head + b"Transfer-Encoding: chunked\r\n\r\n")
-            pieces = (b"10000\r\n" + b"x" * 65_536 + b"\r\n" for _ in range(200))
+            pieces = (b"10000\r\n" + b"x" * 65_536 + b"\r\n" for _ in range(500))
             assert await connection.send_until_refused(pieces)
 
 

@@ -252,7 +252,7 @@ async def test_a_merchants_poster(gateway: Gateway) -> None:
     answer = await anybody.get(path)
     assert (answer.status_code, answer.text) == (200, "poster 1-en")
     assert answer.headers["content-type"] == "application/pdf"
-    assert answer.headers["cache-control"] == "public, max-age=604800"
+    assert answer.headers["cache-control"] == "public, max-age=86400, stale-if-error=604800"
     name = f"{MERCHANT_ID}-a6-de.pdf"
     tag = {"if-none-match": answer.headers["etag"]}
     again = await anybody.get(path, headers=tag)
