@@ -41,7 +41,10 @@ BANK_HANDLE = "bank"
 class _Item:
     """A request on its way through the steps. Has an error once it is refused."""
 
-    __slots__ = ("asked", "bank", "error", "issuance_id", "order_ref", "other", "payer", "request")
+    __slots__ = (
+        *("asked", "bank", "error", "issuance_id", "order_ref", "other", "payer", "request"),
+        "shown_name",
+    )
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -55,6 +58,8 @@ class _Item:
         self.payer: Party | None = None
         """The owner of a redeemed barcode."""
         self.issuance_id = ""
+        self.shown_name = ""
+        """What the payer was told whom the code pays; empty: no code, and the owner's own name."""
 
     def caller_reference(self) -> Reference:
         return Reference(self.request.caller_id, self.asked.currency_code)
@@ -204,6 +209,8 @@ class Acceptance:
 
     def _compose(self, item: _Item, known: Known, at: datetime) -> NewPayment:
         payer, payee = self._sides(item, known)
+        if item.shown_name:
+            payee = payee._replace(name=item.shown_name)
         return model.compose(
             item.request,
             payment_id=self._ids.make("pay"),
@@ -297,6 +304,7 @@ def _follow_code(item: _Item, codes: Mapping[str, MerchantCode | ServiceError]) 
         code_currency_code=code.currency_code,
     )
     item.other = code.merchant_id
+    item.shown_name = code.merchant_name
     item.order_ref = item.order_ref or code.reference
 
 

@@ -15,6 +15,8 @@ class MerchantCode(NamedTuple):
     """What a merchant's QR code asks for."""
 
     merchant_id: str
+    merchant_name: str
+    """What the payer was shown before paying: it stays so in the payment."""
     amount_minor: int
     """0 if the payer chooses."""
     currency_code: str
@@ -60,6 +62,7 @@ class Codes:
             if decoded.HasField("error")
             else MerchantCode(
                 decoded.merchant.id,
+                decoded.merchant.name,
                 decoded.money.amount_minor,
                 decoded.money.currency_code or decoded.merchant.currency_code,
                 decoded.reference,

@@ -111,7 +111,7 @@ class FakeBarcodes:
             return barcode_pb2.DecodedQr(error=to_item_error(refused))
         _, _, amount = text.partition(":")
         return barcode_pb2.DecodedQr(
-            merchant=merchant_pb2.Merchant(id="mer_cafe", currency_code="USD"),
+            merchant=merchant_pb2.Merchant(id="mer_cafe", name="Luna Bar", currency_code="USD"),
             money=money_pb2.Money(currency_code="USD", amount_minor=int(amount or 0)),
             reference="table 7",
             static=not amount,
@@ -211,6 +211,7 @@ async def test_each_way_of_asking_becomes_the_same_shape(till: Till, database: D
     ]
     assert [item.order_ref for item in payments] == ["", "table 7", "A-17", "", ""]
     assert payments[3].payee_name == "Alice A."
+    assert payments[1].payee_name == "Luna Bar", "as the payer was shown it"
     assert till.handed_over == payments
 
 
