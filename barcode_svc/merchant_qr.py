@@ -47,7 +47,7 @@ SCHEME_GUID = "dev.qrpay"
 """Marks a merchant account information template as ours: a reverse domain name (4.8.1)."""
 
 MERCHANT_ID_LENGTH_MAX = 64
-PLACE_LENGTH_MAX = 16
+PLACE_LENGTH_MAX = 30
 """Characters of a store id or a terminal id."""
 SERIAL_MAX = 99_999_999
 KEY_ID_LENGTH = 8

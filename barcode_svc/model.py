@@ -141,7 +141,7 @@ def check_poster_language(language: str) -> None:
 def check_place(merchant_id: str, *, store_id: str, terminal_id: str = "") -> None:
     """Raise ``InvalidArgument`` if a code cannot carry these ids; both may be empty."""
     broken = [
-        FieldViolation(field, "must be 1 to 16 letters, digits, points, hyphens or underscores")
+        FieldViolation(field, "must be 1 to 30 letters, digits, points, hyphens or underscores")
         for field, value in (("store_id", store_id), ("terminal_id", terminal_id))
         if value and not merchant_qr.is_place(value)
     ]

@@ -161,11 +161,11 @@ StoreId = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=16,
+        max_length=30,
         pattern=PRINTABLE_ASCII,
         description="The shop whose codes are meant; none: the codes without a shop.",
         examples=["baixa"],
-        extra={"rule": "must be the id of a shop, at most 16 characters"},
+        extra={"rule": "must be the id of a shop, at most 30 characters"},
     ),
 ]
 Serial = Annotated[

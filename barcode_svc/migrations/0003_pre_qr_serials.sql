@@ -8,7 +8,7 @@ CREATE TABLE qr_serials (
     update_time timestamptz NOT NULL,
     CONSTRAINT pk_qr_serials PRIMARY KEY (merchant_id, store_id),
     CONSTRAINT fk_qr_serials_merchant_id FOREIGN KEY (merchant_id) REFERENCES merchants (id),
-    CONSTRAINT ck_qr_serials_store_id CHECK (store_id ~ '^[0-9A-Za-z._-]{0,16}$'),
+    CONSTRAINT ck_qr_serials_store_id CHECK (store_id ~ '^[0-9A-Za-z._-]{0,30}$'),
     CONSTRAINT ck_qr_serials_serial CHECK (serial BETWEEN 1 AND 99999999)
 );
 

@@ -207,7 +207,7 @@ async def test_what_is_rendered_is_decoded(database: Database, merchants: Mercha
         ({"requested": RequestedAmount(currency_code="", amount_minor=0)}, AmountOutOfRange),
         ({"reference": "x" * 26}, InvalidArgument),
         ({"store_id": "a b"}, InvalidArgument),
-        ({"terminal_id": "x" * 17}, InvalidArgument),
+        ({"terminal_id": "x" * 31}, InvalidArgument),
     ],
 )
 async def test_what_cannot_be_rendered_is_refused(

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from qrpay.barcode.v1 import merchant_pb2
-from tests.integration.barcode_svc.mesh import Mesh, refusal_of, register
+from qrpay.barcode.v1 import barcode_pb2, merchant_pb2
+from tests.integration.barcode_svc.mesh import Mesh, poster, refusal_of, register
 from tests.unit.barcode_svc.files import encoded, opened, picture
 
 MERCHANT_ID = "mer_01JD3Q9V7N8R4T2W6X0YZABC00"
@@ -90,6 +90,39 @@ async def test_places_are_kept(mesh: Mesh, kiosk: Any) -> None:
         merchant_id=MERCHANT_ID, place_id=store.id, actor="opr_1"
     )
     assert (await mesh.call("gateway", "ClosePlace", close)).place.closed
+
+
+async def test_a_code_names_the_store(mesh: Mesh, kiosk: Any) -> None:
+    """Goal: a store's id as it was given out fits into its code, and comes back from it."""
+    request = merchant_pb2.AddPlaceRequest(
+        merchant_id=MERCHANT_ID,
+        kind=merchant_pb2.PLACE_KIND_STORE,
+        name="Quay",
+        request_id="quay",
+        actor="opr_1",
+    )
+    store = (await mesh.call("gateway", "AddPlace", request)).place
+    wish = barcode_pb2.RenderMerchantQrRequest(
+        merchant_id=MERCHANT_ID, format=barcode_pb2.QR_FORMAT_TEXT, store_id=store.id
+    )
+    code = (await mesh.call("gateway", "RenderMerchantQr", wish)).content.decode()
+    decode = barcode_pb2.DecodeQrsRequest(texts=[code])
+    [read] = (await mesh.call("gateway", "DecodeQrs", decode)).results
+    assert (read.merchant.id, read.store_id, read.static) == (MERCHANT_ID, store.id, True)
+
+
+async def test_a_poster_shows_the_logo(mesh: Mesh, kiosk: Any) -> None:
+    """Goal: with the logo the poster is another one, and it is still read."""
+    wish = poster(merchant_id=MERCHANT_ID)
+    bare = await mesh.call("gateway", "RenderPoster", wish)
+    upload = merchant_pb2.UploadLogoRequest(
+        merchant_id=MERCHANT_ID, content=encoded(picture()), actor="opr_1"
+    )
+    await mesh.call("gateway", "UploadLogo", upload)
+    shown = await mesh.call("gateway", "RenderPoster", wish)
+    assert b"/Subtype /Image" in shown.content
+    assert b"/Subtype /Image" not in bare.content
+    assert shown.etag != bare.etag
 
 
 async def test_a_logo_goes_through_the_process(mesh: Mesh, kiosk: Any) -> None:

@@ -260,7 +260,7 @@ def test_what_was_never_printed_is_not_revoked(current: int, revoked: int) -> No
     ("merchant_id", "store_id", "terminal_id", "field"),
     [
         (CAFE.id, "a b", "", "store_id"),
-        (CAFE.id, "x" * 17, "", "store_id"),
+        (CAFE.id, "x" * 31, "", "store_id"),
         (CAFE.id, "", "\u00e9", "terminal_id"),
         ("mer_" + "x" * 60, "baixa", "", "store_id"),
         ("mer_" + "x" * 60, "", "till3", "terminal_id"),
