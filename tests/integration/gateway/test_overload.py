@@ -128,7 +128,8 @@ async def full_gateway(mesh: Mesh, **changed: Any) -> AsyncIterator[tuple[Gatewa
         await until_called(mesh.payments, 1)
         yield gateway, user
         mesh.payments.faults.hangs.set()
-        assert (await taken).status_code == 202
+        # A machine that stood still for seconds has let the deadline of the first one pass.
+        assert (await taken).status_code in {202, 503}
         assert (await user.post("/payments/send", SEND)).status_code == 202
 
 
