@@ -26,6 +26,7 @@ from chassis.batching import Batcher
 from chassis.channel import call, open_channel
 from chassis.errors import ServiceError, from_item_error
 from embedded.certificates import tls_files
+from embedded.errors import StackError
 from embedded.layout import Layout
 from embedded.ports import LOOPBACK
 from embedded.state import running_state
@@ -72,7 +73,7 @@ class Bench:
         self._codes: list[str] = []
 
     async def issue(self, *, without_images: bool) -> int:
-        """Issue a batch to customers who have had none for long."""
+        """Issue a batch, each to somebody else."""
         request = barcode_pb2.IssueBarcodesRequest(
             items=[self.customer(without_images=without_images) for _ in range(_BATCH)]
         )
@@ -143,8 +144,8 @@ class Bench:
         return Latency(name, _OPEN_LOOP_PER_SECOND, cuts[49], cuts[98], max(waits), failed)
 
     def customer(self, *, without_images: bool) -> barcode_pb2.BarcodeIssue:
-        """One of a hundred thousand in turn."""
-        owner_id = f"usr_bench_{next(self._numbers) % 100_000}"
+        """A new one each time: a second code would end the first, which is still to be redeemed."""
+        owner_id = f"usr_bench_{next(self._numbers)}"
         return barcode_pb2.BarcodeIssue(
             owner_id=owner_id, device="bench", without_images=without_images
         )
@@ -215,7 +216,10 @@ async def measure(layout: Layout, *, seconds: float) -> tuple[list[Throughput], 
 @click.option("--seconds", type=click.FloatRange(1, 300), default=10.0, show_default=True)
 def main(data: Path, seconds: float) -> None:
     """Measure the barcode process of a running system."""
-    throughputs, latencies = asyncio.run(measure(Layout(data), seconds=seconds))
+    try:
+        throughputs, latencies = asyncio.run(measure(Layout(data), seconds=seconds))
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
     console = Console()
     table = Table(title=f"Batches of {_BATCH}, {_IN_FLIGHT} at a time")
     for heading in ("", "per second", "per second and core", "call p50, ms"):
