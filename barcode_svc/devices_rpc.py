@@ -20,8 +20,6 @@ ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "RevokeDevice": _GATEWAY,
 }
 
-_KEY_PART_RULE = "must be 1 to 200 visible ASCII characters"
-
 
 class DeviceServicer(device_pb2_grpc.DeviceServiceServicer):
     """The gRPC face of ``Devices``."""
@@ -82,7 +80,7 @@ class DeviceServicer(device_pb2_grpc.DeviceServiceServicer):
 
 def _broken(request: Any, *fields: str) -> list[FieldViolation]:
     return [
-        FieldViolation(field, _KEY_PART_RULE)
+        FieldViolation(field, model.KEY_PART_RULE)
         for field in fields
         if not model.is_key_part(getattr(request, field))
     ]

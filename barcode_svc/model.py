@@ -29,6 +29,8 @@ EXPIRY_STEP_SECONDS = 60
 """Codes for the same payment that are asked for within a minute are the same: they end together."""
 
 _MERCHANT_ID_FORM = re.compile(r"mer_[0-9A-Za-z_-]{1,60}")
+KEY_PART_RULE = "must be 1 to 200 visible ASCII characters"
+"""The rule of ``is_key_part``, in words."""
 _KEY_PART_FORM = re.compile(r"[!-~]{1,200}")
 _DEVICE_LABEL_FORM = re.compile(r"[!-~]{0,64}")
 

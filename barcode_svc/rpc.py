@@ -54,7 +54,6 @@ _POSTER_SIZES: Mapping[int, PosterSize] = {
     barcode_pb2.POSTER_SIZE_A4: PosterSize.A4,
     barcode_pb2.POSTER_SIZE_A6: PosterSize.A6,
 }
-_KEY_PART_RULE = "must be 1 to 200 visible ASCII characters"
 
 
 class QrLifetimes(NamedTuple):
@@ -253,7 +252,7 @@ def _check_count(field: str, items: Sequence[Any]) -> None:
 def _issue_of(item: barcode_pb2.BarcodeIssue) -> Issue | InvalidArgument:
     broken = []
     if not model.is_key_part(item.owner_id):
-        broken.append(FieldViolation("owner_id", _KEY_PART_RULE))
+        broken.append(FieldViolation("owner_id", model.KEY_PART_RULE))
     if not model.is_device_label(item.device):
         broken.append(FieldViolation("device", "must be at most 64 visible ASCII characters"))
     return InvalidArgument(broken) if broken else Issue(owner_id=item.owner_id, device=item.device)
@@ -278,7 +277,7 @@ def _redemption(item: barcode_pb2.BarcodeRedemption) -> Redemption | InvalidArgu
     Its code may be any text: what a till scanned, perhaps the wrong label, and then it is unknown.
     """
     broken = [
-        FieldViolation(field, _KEY_PART_RULE)
+        FieldViolation(field, model.KEY_PART_RULE)
         for field in ("redemption_token", "merchant_id")
         if not model.is_key_part(getattr(item, field))
     ]

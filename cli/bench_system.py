@@ -24,14 +24,13 @@ from qrpay.wallet.v1 import wallet_pb2
 
 async def populate_system(layout: Layout, state: State, console: Console) -> Population:
     """The people of a measurement, made the first time, with a progress bar."""
-    ports = {member.name: member.port for member in state.members if member.port is not None}
     with _progress(console) as progress:
         task = progress.add_task("10,000 customers with money", total=2 * PAYERS)
 
         def told(done: int) -> None:
             progress.update(task, completed=done)
 
-        async with Mesh(layout, ports) as mesh:
+        async with Mesh(layout, state.ports) as mesh:
             population = await _populate_through(mesh, told)
     await _vacuum(state)
     return population

@@ -229,8 +229,7 @@ def _run(data: Path, work: Callable[[Mesh], Awaitable[Answer]]) -> Answer:
 
     async def run() -> Answer:
         state = running_state(Layout(data))
-        ports = {member.name: member.port for member in state.members if member.port is not None}
-        async with Mesh(Layout(data), ports) as mesh:
+        async with Mesh(Layout(data), state.ports) as mesh:
             try:
                 return await work(mesh)
             except ServiceError as error:

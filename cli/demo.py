@@ -47,14 +47,13 @@ def load(layout: Layout) -> bytes:
 
 async def _load(layout: Layout) -> Demo:
     state = running_state(layout)
-    ports = {member.name: member.port for member in state.members if member.port is not None}
     await asyncio.gather(
         *(
-            _healthy(name, process_check(layout, name, ports[name]))
+            _healthy(name, process_check(layout, name, state.ports[name]))
             for name in (*RPC_SERVICES, "gateway")
         )
     )
-    async with Mesh(layout, ports) as mesh:
+    async with Mesh(layout, state.ports) as mesh:
         try:
             return await _load_demo(mesh)
         except ServiceError as error:

@@ -78,12 +78,11 @@ def command(user: str, data: Path, ttl: timedelta, as_json: bool) -> None:
 
 async def _issue(layout: Layout, user: str, *, life: timedelta) -> IssuedToken:
     state = running_state(layout)
-    ports = {member.name: member.port for member in state.members if member.port is not None}
     by_id = is_id(user, user[:3])
     request = wallet_pb2.GetOwnerRequest(
         owner_id=user if by_id else None, handle=None if by_id else user
     )
-    async with Mesh(layout, ports) as mesh:
+    async with Mesh(layout, state.ports) as mesh:
         try:
             response = await call(mesh.wallet.GetOwner, request, timeout_seconds=5)
         except ServiceError as error:

@@ -50,6 +50,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str | None = None
     """URL of the HTTP API."""
 
+    @property
+    def ports(self) -> dict[str, int]:
+        """The port of every member that listens on one, by name."""
+        return {member.name: member.port for member in self.members if member.port is not None}
+
     def member(self, name: str) -> Member | None:
         """The member of that name."""
         return next((member for member in self.members if member.name == name), None)

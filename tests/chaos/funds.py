@@ -25,8 +25,7 @@ async def give_money(layout: Layout, handles: tuple[str, ...]) -> None:
     Raises ``TimeoutError`` if it does not arrive.
     """
     state = running_state(layout)
-    ports = {member.name: member.port for member in state.members if member.port is not None}
-    async with Mesh(layout, ports) as mesh, asyncio.timeout(_ARRIVED_SECONDS_MAX):
+    async with Mesh(layout, state.ports) as mesh, asyncio.timeout(_ARRIVED_SECONDS_MAX):
         ids = {handle: await _owner_id(mesh, handle) for handle in (*handles, "ops")}
         request = payment_pb2.SubmitPaymentsRequest(
             items=[
