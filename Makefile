@@ -27,7 +27,8 @@ down: $(SETUP)  ## Stop what `qrpay up --detach` started.
 	qrpay down
 
 test: $(SETUP)  ## All tests: unit, integration with real servers, end to end.
-	$(PYTHON) -m pytest tests
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/integration
+	$(PYTHON) -m pytest tests/e2e tests/chaos
 
 test-unit: $(SETUP)  ## Tests without I/O: seconds.
 	$(PYTHON) -m pytest tests/unit

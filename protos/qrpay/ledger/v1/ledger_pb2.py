@@ -27,39 +27,53 @@ from qrpay.type.v1 import money_pb2 as qrpay_dot_type_dot_v1_dot_money__pb2
 from qrpay.type.v1 import transfer_kind_pb2 as qrpay_dot_type_dot_v1_dot_transfer__kind__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cqrpay/ledger/v1/ledger.proto\x12\x0fqrpay.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19qrpay/type/v1/money.proto\x1a!qrpay/type/v1/transfer_kind.proto\"~\n\x07\x41\x63\x63ount\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rcurrency_code\x18\x02 \x01(\t\x12\x1b\n\x13\x64\x65\x62its_posted_minor\x18\x03 \x01(\x03\x12\x1c\n\x14\x63redits_posted_minor\x18\x04 \x01(\x03\x12\x15\n\rbalance_minor\x18\x05 \x01(\x03\"q\n\x07Posting\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\tdirection\x18\x02 \x01(\x0e\x32\x1a.qrpay.ledger.v1.Direction\x12#\n\x05money\x18\x03 \x01(\x0b\x32\x14.qrpay.type.v1.Money\"\xe7\x01\n\x0bTransaction\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npayment_id\x18\x02 \x01(\t\x12)\n\x04kind\x18\x03 \x01(\x0e\x32\x1b.qrpay.type.v1.TransferKind\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tbook_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08postings\x18\x06 \x03(\x0b\x32\x18.qrpay.ledger.v1.Posting\"m\n\x10TrialBalanceLine\x12\x15\n\rcurrency_code\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65\x62its_minor\x18\x02 \x01(\x03\x12\x15\n\rcredits_minor\x18\x03 \x01(\x03\x12\x15\n\raccount_count\x18\x04 \x01(\x03\".\n\x17\x42\x61tchGetAccountsRequest\x12\x13\n\x0b\x61\x63\x63ount_ids\x18\x01 \x03(\t\"F\n\x18\x42\x61tchGetAccountsResponse\x12*\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x18.qrpay.ledger.v1.Account\"<\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x14ListAccountsResponse\x12*\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x18.qrpay.ledger.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x15GetTransactionRequest\x12\x12\n\npayment_id\x18\x01 \x01(\t\"K\n\x16GetTransactionResponse\x12\x31\n\x0btransaction\x18\x01 \x01(\x0b\x32\x1c.qrpay.ledger.v1.Transaction\"\x18\n\x16GetTrialBalanceRequest\"]\n\x17GetTrialBalanceResponse\x12\x30\n\x05lines\x18\x01 \x03(\x0b\x32!.qrpay.ledger.v1.TrialBalanceLine\x12\x10\n\x08\x62\x61lanced\x18\x02 \x01(\x08*Q\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IRECTION_DEBIT\x10\x01\x12\x14\n\x10\x44IRECTION_CREDIT\x10\x02\x32\x9e\x03\n\rLedgerService\x12g\n\x10\x42\x61tchGetAccounts\x12(.qrpay.ledger.v1.BatchGetAccountsRequest\x1a).qrpay.ledger.v1.BatchGetAccountsResponse\x12[\n\x0cListAccounts\x12$.qrpay.ledger.v1.ListAccountsRequest\x1a%.qrpay.ledger.v1.ListAccountsResponse\x12\x61\n\x0eGetTransaction\x12&.qrpay.ledger.v1.GetTransactionRequest\x1a\'.qrpay.ledger.v1.GetTransactionResponse\x12\x64\n\x0fGetTrialBalance\x12\'.qrpay.ledger.v1.GetTrialBalanceRequest\x1a(.qrpay.ledger.v1.GetTrialBalanceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cqrpay/ledger/v1/ledger.proto\x12\x0fqrpay.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19qrpay/type/v1/money.proto\x1a!qrpay/type/v1/transfer_kind.proto\"\xb4\x01\n\x07\x41\x63\x63ount\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rcurrency_code\x18\x02 \x01(\t\x12\x1b\n\x13\x64\x65\x62its_posted_minor\x18\x03 \x01(\x03\x12\x1c\n\x14\x63redits_posted_minor\x18\x04 \x01(\x03\x12\x15\n\rbalance_minor\x18\x05 \x01(\x03\x12\x34\n\raccount_class\x18\x06 \x01(\x0e\x32\x1d.qrpay.ledger.v1.AccountClass\"q\n\x07Posting\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\tdirection\x18\x02 \x01(\x0e\x32\x1a.qrpay.ledger.v1.Direction\x12#\n\x05money\x18\x03 \x01(\x0b\x32\x14.qrpay.type.v1.Money\"\xcf\x02\n\x0bTransaction\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npayment_id\x18\x02 \x01(\t\x12)\n\x04kind\x18\x03 \x01(\x0e\x32\x1b.qrpay.type.v1.TransferKind\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tbook_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08postings\x18\x06 \x03(\x0b\x32\x18.qrpay.ledger.v1.Posting\x12\x11\n\tsource_id\x18\x07 \x01(\t\x12,\n\tbook_kind\x18\x08 \x01(\x0e\x32\x19.qrpay.ledger.v1.BookKind\x12\x10\n\x08reverses\x18\t \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\n \x01(\t\"m\n\x10TrialBalanceLine\x12\x15\n\rcurrency_code\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65\x62its_minor\x18\x02 \x01(\x03\x12\x15\n\rcredits_minor\x18\x03 \x01(\x03\x12\x15\n\raccount_count\x18\x04 \x01(\x03\".\n\x17\x42\x61tchGetAccountsRequest\x12\x13\n\x0b\x61\x63\x63ount_ids\x18\x01 \x03(\t\"F\n\x18\x42\x61tchGetAccountsResponse\x12*\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x18.qrpay.ledger.v1.Account\"<\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x14ListAccountsResponse\x12*\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x18.qrpay.ledger.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x15GetTransactionRequest\x12\x12\n\npayment_id\x18\x01 \x01(\t\"K\n\x16GetTransactionResponse\x12\x31\n\x0btransaction\x18\x01 \x01(\x0b\x32\x1c.qrpay.ledger.v1.Transaction\"\x18\n\x16GetTrialBalanceRequest\"]\n\x17GetTrialBalanceResponse\x12\x30\n\x05lines\x18\x01 \x03(\x0b\x32!.qrpay.ledger.v1.TrialBalanceLine\x12\x10\n\x08\x62\x61lanced\x18\x02 \x01(\x08\"\'\n\x11GetReceiptRequest\x12\x12\n\npayment_id\x18\x01 \x01(\t\"%\n\x12GetReceiptResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"\x18\n\x16ListReceiptKeysRequest\"#\n\nReceiptKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\t\n\x01x\x18\x02 \x01(\t\"D\n\x17ListReceiptKeysResponse\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.qrpay.ledger.v1.ReceiptKey*Q\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IRECTION_DEBIT\x10\x01\x12\x14\n\x10\x44IRECTION_CREDIT\x10\x02*\xda\x01\n\x0c\x41\x63\x63ountClass\x12\x1d\n\x19\x41\x43\x43OUNT_CLASS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41\x43\x43OUNT_CLASS_CUSTOMER\x10\x01\x12\x1a\n\x16\x41\x43\x43OUNT_CLASS_MERCHANT\x10\x02\x12\x1f\n\x1b\x41\x43\x43OUNT_CLASS_BANK_CLEARING\x10\x03\x12\x16\n\x12\x41\x43\x43OUNT_CLASS_FEES\x10\x04\x12\x1a\n\x16\x41\x43\x43OUNT_CLASS_SUSPENSE\x10\x05\x12\x1e\n\x1a\x41\x43\x43OUNT_CLASS_BANK_CHARGES\x10\x06*o\n\x08\x42ookKind\x12\x19\n\x15\x42OOK_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x42OOK_KIND_REVERSAL\x10\x65\x12\x18\n\x14\x42OOK_KIND_CORRECTION\x10\x66\x12\x16\n\x12\x42OOK_KIND_BANK_FEE\x10g2\xdb\x04\n\rLedgerService\x12g\n\x10\x42\x61tchGetAccounts\x12(.qrpay.ledger.v1.BatchGetAccountsRequest\x1a).qrpay.ledger.v1.BatchGetAccountsResponse\x12[\n\x0cListAccounts\x12$.qrpay.ledger.v1.ListAccountsRequest\x1a%.qrpay.ledger.v1.ListAccountsResponse\x12\x61\n\x0eGetTransaction\x12&.qrpay.ledger.v1.GetTransactionRequest\x1a\'.qrpay.ledger.v1.GetTransactionResponse\x12\x64\n\x0fGetTrialBalance\x12\'.qrpay.ledger.v1.GetTrialBalanceRequest\x1a(.qrpay.ledger.v1.GetTrialBalanceResponse\x12U\n\nGetReceipt\x12\".qrpay.ledger.v1.GetReceiptRequest\x1a#.qrpay.ledger.v1.GetReceiptResponse\x12\x64\n\x0fListReceiptKeys\x12\'.qrpay.ledger.v1.ListReceiptKeysRequest\x1a(.qrpay.ledger.v1.ListReceiptKeysResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'qrpay.ledger.v1.ledger_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DIRECTION']._serialized_start=1250
-  _globals['_DIRECTION']._serialized_end=1331
-  _globals['_ACCOUNT']._serialized_start=144
-  _globals['_ACCOUNT']._serialized_end=270
-  _globals['_POSTING']._serialized_start=272
-  _globals['_POSTING']._serialized_end=385
-  _globals['_TRANSACTION']._serialized_start=388
-  _globals['_TRANSACTION']._serialized_end=619
-  _globals['_TRIALBALANCELINE']._serialized_start=621
-  _globals['_TRIALBALANCELINE']._serialized_end=730
-  _globals['_BATCHGETACCOUNTSREQUEST']._serialized_start=732
-  _globals['_BATCHGETACCOUNTSREQUEST']._serialized_end=778
-  _globals['_BATCHGETACCOUNTSRESPONSE']._serialized_start=780
-  _globals['_BATCHGETACCOUNTSRESPONSE']._serialized_end=850
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=852
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=912
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=914
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=1005
-  _globals['_GETTRANSACTIONREQUEST']._serialized_start=1007
-  _globals['_GETTRANSACTIONREQUEST']._serialized_end=1050
-  _globals['_GETTRANSACTIONRESPONSE']._serialized_start=1052
-  _globals['_GETTRANSACTIONRESPONSE']._serialized_end=1127
-  _globals['_GETTRIALBALANCEREQUEST']._serialized_start=1129
-  _globals['_GETTRIALBALANCEREQUEST']._serialized_end=1153
-  _globals['_GETTRIALBALANCERESPONSE']._serialized_start=1155
-  _globals['_GETTRIALBALANCERESPONSE']._serialized_end=1248
-  _globals['_LEDGERSERVICE']._serialized_start=1334
-  _globals['_LEDGERSERVICE']._serialized_end=1748
+  _globals['_DIRECTION']._serialized_start=1622
+  _globals['_DIRECTION']._serialized_end=1703
+  _globals['_ACCOUNTCLASS']._serialized_start=1706
+  _globals['_ACCOUNTCLASS']._serialized_end=1924
+  _globals['_BOOKKIND']._serialized_start=1926
+  _globals['_BOOKKIND']._serialized_end=2037
+  _globals['_ACCOUNT']._serialized_start=145
+  _globals['_ACCOUNT']._serialized_end=325
+  _globals['_POSTING']._serialized_start=327
+  _globals['_POSTING']._serialized_end=440
+  _globals['_TRANSACTION']._serialized_start=443
+  _globals['_TRANSACTION']._serialized_end=778
+  _globals['_TRIALBALANCELINE']._serialized_start=780
+  _globals['_TRIALBALANCELINE']._serialized_end=889
+  _globals['_BATCHGETACCOUNTSREQUEST']._serialized_start=891
+  _globals['_BATCHGETACCOUNTSREQUEST']._serialized_end=937
+  _globals['_BATCHGETACCOUNTSRESPONSE']._serialized_start=939
+  _globals['_BATCHGETACCOUNTSRESPONSE']._serialized_end=1009
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=1011
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=1071
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=1073
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=1164
+  _globals['_GETTRANSACTIONREQUEST']._serialized_start=1166
+  _globals['_GETTRANSACTIONREQUEST']._serialized_end=1209
+  _globals['_GETTRANSACTIONRESPONSE']._serialized_start=1211
+  _globals['_GETTRANSACTIONRESPONSE']._serialized_end=1286
+  _globals['_GETTRIALBALANCEREQUEST']._serialized_start=1288
+  _globals['_GETTRIALBALANCEREQUEST']._serialized_end=1312
+  _globals['_GETTRIALBALANCERESPONSE']._serialized_start=1314
+  _globals['_GETTRIALBALANCERESPONSE']._serialized_end=1407
+  _globals['_GETRECEIPTREQUEST']._serialized_start=1409
+  _globals['_GETRECEIPTREQUEST']._serialized_end=1448
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=1450
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=1487
+  _globals['_LISTRECEIPTKEYSREQUEST']._serialized_start=1489
+  _globals['_LISTRECEIPTKEYSREQUEST']._serialized_end=1513
+  _globals['_RECEIPTKEY']._serialized_start=1515
+  _globals['_RECEIPTKEY']._serialized_end=1550
+  _globals['_LISTRECEIPTKEYSRESPONSE']._serialized_start=1552
+  _globals['_LISTRECEIPTKEYSRESPONSE']._serialized_end=1620
+  _globals['_LEDGERSERVICE']._serialized_start=2040
+  _globals['_LEDGERSERVICE']._serialized_end=2643
 # @@protoc_insertion_point(module_scope)

@@ -17,23 +17,53 @@ class Direction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIRECTION_UNSPECIFIED: _ClassVar[Direction]
     DIRECTION_DEBIT: _ClassVar[Direction]
     DIRECTION_CREDIT: _ClassVar[Direction]
+
+class AccountClass(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACCOUNT_CLASS_UNSPECIFIED: _ClassVar[AccountClass]
+    ACCOUNT_CLASS_CUSTOMER: _ClassVar[AccountClass]
+    ACCOUNT_CLASS_MERCHANT: _ClassVar[AccountClass]
+    ACCOUNT_CLASS_BANK_CLEARING: _ClassVar[AccountClass]
+    ACCOUNT_CLASS_FEES: _ClassVar[AccountClass]
+    ACCOUNT_CLASS_SUSPENSE: _ClassVar[AccountClass]
+    ACCOUNT_CLASS_BANK_CHARGES: _ClassVar[AccountClass]
+
+class BookKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BOOK_KIND_UNSPECIFIED: _ClassVar[BookKind]
+    BOOK_KIND_REVERSAL: _ClassVar[BookKind]
+    BOOK_KIND_CORRECTION: _ClassVar[BookKind]
+    BOOK_KIND_BANK_FEE: _ClassVar[BookKind]
 DIRECTION_UNSPECIFIED: Direction
 DIRECTION_DEBIT: Direction
 DIRECTION_CREDIT: Direction
+ACCOUNT_CLASS_UNSPECIFIED: AccountClass
+ACCOUNT_CLASS_CUSTOMER: AccountClass
+ACCOUNT_CLASS_MERCHANT: AccountClass
+ACCOUNT_CLASS_BANK_CLEARING: AccountClass
+ACCOUNT_CLASS_FEES: AccountClass
+ACCOUNT_CLASS_SUSPENSE: AccountClass
+ACCOUNT_CLASS_BANK_CHARGES: AccountClass
+BOOK_KIND_UNSPECIFIED: BookKind
+BOOK_KIND_REVERSAL: BookKind
+BOOK_KIND_CORRECTION: BookKind
+BOOK_KIND_BANK_FEE: BookKind
 
 class Account(_message.Message):
-    __slots__ = ("id", "currency_code", "debits_posted_minor", "credits_posted_minor", "balance_minor")
+    __slots__ = ("id", "currency_code", "debits_posted_minor", "credits_posted_minor", "balance_minor", "account_class")
     ID_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
     DEBITS_POSTED_MINOR_FIELD_NUMBER: _ClassVar[int]
     CREDITS_POSTED_MINOR_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MINOR_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_CLASS_FIELD_NUMBER: _ClassVar[int]
     id: str
     currency_code: str
     debits_posted_minor: int
     credits_posted_minor: int
     balance_minor: int
-    def __init__(self, id: _Optional[str] = ..., currency_code: _Optional[str] = ..., debits_posted_minor: _Optional[int] = ..., credits_posted_minor: _Optional[int] = ..., balance_minor: _Optional[int] = ...) -> None: ...
+    account_class: AccountClass
+    def __init__(self, id: _Optional[str] = ..., currency_code: _Optional[str] = ..., debits_posted_minor: _Optional[int] = ..., credits_posted_minor: _Optional[int] = ..., balance_minor: _Optional[int] = ..., account_class: _Optional[_Union[AccountClass, str]] = ...) -> None: ...
 
 class Posting(_message.Message):
     __slots__ = ("account_id", "direction", "money")
@@ -46,20 +76,28 @@ class Posting(_message.Message):
     def __init__(self, account_id: _Optional[str] = ..., direction: _Optional[_Union[Direction, str]] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
 
 class Transaction(_message.Message):
-    __slots__ = ("id", "payment_id", "kind", "effective_time", "book_time", "postings")
+    __slots__ = ("id", "payment_id", "kind", "effective_time", "book_time", "postings", "source_id", "book_kind", "reverses", "description")
     ID_FIELD_NUMBER: _ClassVar[int]
     PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     BOOK_TIME_FIELD_NUMBER: _ClassVar[int]
     POSTINGS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    BOOK_KIND_FIELD_NUMBER: _ClassVar[int]
+    REVERSES_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     id: str
     payment_id: str
     kind: _transfer_kind_pb2.TransferKind
     effective_time: _timestamp_pb2.Timestamp
     book_time: _timestamp_pb2.Timestamp
     postings: _containers.RepeatedCompositeFieldContainer[Posting]
-    def __init__(self, id: _Optional[str] = ..., payment_id: _Optional[str] = ..., kind: _Optional[_Union[_transfer_kind_pb2.TransferKind, str]] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., book_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., postings: _Optional[_Iterable[_Union[Posting, _Mapping]]] = ...) -> None: ...
+    source_id: str
+    book_kind: BookKind
+    reverses: str
+    description: str
+    def __init__(self, id: _Optional[str] = ..., payment_id: _Optional[str] = ..., kind: _Optional[_Union[_transfer_kind_pb2.TransferKind, str]] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., book_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., postings: _Optional[_Iterable[_Union[Posting, _Mapping]]] = ..., source_id: _Optional[str] = ..., book_kind: _Optional[_Union[BookKind, str]] = ..., reverses: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
 
 class TrialBalanceLine(_message.Message):
     __slots__ = ("currency_code", "debits_minor", "credits_minor", "account_count")
@@ -124,3 +162,33 @@ class GetTrialBalanceResponse(_message.Message):
     lines: _containers.RepeatedCompositeFieldContainer[TrialBalanceLine]
     balanced: bool
     def __init__(self, lines: _Optional[_Iterable[_Union[TrialBalanceLine, _Mapping]]] = ..., balanced: _Optional[bool] = ...) -> None: ...
+
+class GetReceiptRequest(_message.Message):
+    __slots__ = ("payment_id",)
+    PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    payment_id: str
+    def __init__(self, payment_id: _Optional[str] = ...) -> None: ...
+
+class GetReceiptResponse(_message.Message):
+    __slots__ = ("receipt",)
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    receipt: bytes
+    def __init__(self, receipt: _Optional[bytes] = ...) -> None: ...
+
+class ListReceiptKeysRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ReceiptKey(_message.Message):
+    __slots__ = ("id", "x")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    X_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    x: str
+    def __init__(self, id: _Optional[str] = ..., x: _Optional[str] = ...) -> None: ...
+
+class ListReceiptKeysResponse(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedCompositeFieldContainer[ReceiptKey]
+    def __init__(self, keys: _Optional[_Iterable[_Union[ReceiptKey, _Mapping]]] = ...) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class LedgerServiceStub:
-    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    """Reads the journal. It is written from the results queue, by bank statements and corrections, and never changed. A result that cannot be booked
     is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
     ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
     """
@@ -57,10 +57,20 @@ class LedgerServiceStub:
                 request_serializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetTrialBalanceRequest.SerializeToString,
                 response_deserializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetTrialBalanceResponse.FromString,
                 _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/qrpay.ledger.v1.LedgerService/GetReceipt',
+                request_serializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetReceiptResponse.FromString,
+                _registered_method=True)
+        self.ListReceiptKeys = channel.unary_unary(
+                '/qrpay.ledger.v1.LedgerService/ListReceiptKeys',
+                request_serializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.ListReceiptKeysRequest.SerializeToString,
+                response_deserializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.ListReceiptKeysResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
-    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    """Reads the journal. It is written from the results queue, by bank statements and corrections, and never changed. A result that cannot be booked
     is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
     ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
     """
@@ -96,6 +106,22 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReceipt(self, request, context):
+        """Makes a payment's receipt: its transaction with the proof that it is in the signed book. Safe to repeat; a later receipt of
+        the same payment proves the same by a later head.
+        Errors: NOT_FOUND TRANSACTION_NOT_FOUND, FAILED_PRECONDITION RECEIPT_NOT_READY (booked, not signed yet: ask again).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReceiptKeys(self, request, context):
+        """Lists the public keys that receipts are checked with, the one that signs now first. Safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -119,6 +145,16 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     request_deserializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetTrialBalanceRequest.FromString,
                     response_serializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetTrialBalanceResponse.SerializeToString,
             ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetReceiptRequest.FromString,
+                    response_serializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetReceiptResponse.SerializeToString,
+            ),
+            'ListReceiptKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReceiptKeys,
+                    request_deserializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.ListReceiptKeysRequest.FromString,
+                    response_serializer=qrpay_dot_ledger_dot_v1_dot_ledger__pb2.ListReceiptKeysResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'qrpay.ledger.v1.LedgerService', rpc_method_handlers)
@@ -128,7 +164,7 @@ def add_LedgerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LedgerService:
-    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    """Reads the journal. It is written from the results queue, by bank statements and corrections, and never changed. A result that cannot be booked
     is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
     ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
     """
@@ -231,6 +267,60 @@ class LedgerService:
             '/qrpay.ledger.v1.LedgerService/GetTrialBalance',
             qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetTrialBalanceRequest.SerializeToString,
             qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetTrialBalanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.ledger.v1.LedgerService/GetReceipt',
+            qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetReceiptRequest.SerializeToString,
+            qrpay_dot_ledger_dot_v1_dot_ledger__pb2.GetReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReceiptKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.ledger.v1.LedgerService/ListReceiptKeys',
+            qrpay_dot_ledger_dot_v1_dot_ledger__pb2.ListReceiptKeysRequest.SerializeToString,
+            qrpay_dot_ledger_dot_v1_dot_ledger__pb2.ListReceiptKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

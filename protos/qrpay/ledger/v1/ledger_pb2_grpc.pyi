@@ -13,7 +13,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LedgerServiceStub:
-    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    """Reads the journal. It is written from the results queue, by bank statements and corrections, and never changed. A result that cannot be booked
     is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
     ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
     """
@@ -33,9 +33,16 @@ class LedgerServiceStub:
     """
     GetTrialBalance: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetTrialBalanceRequest, _ledger_pb2.GetTrialBalanceResponse]
     """Sums debits and credits per currency over all accounts. Safe to repeat. Balanced when they are equal."""
+    GetReceipt: _aio.UnaryUnaryMultiCallable[_ledger_pb2.GetReceiptRequest, _ledger_pb2.GetReceiptResponse]
+    """Makes a payment's receipt: its transaction with the proof that it is in the signed book. Safe to repeat; a later receipt of
+    the same payment proves the same by a later head.
+    Errors: NOT_FOUND TRANSACTION_NOT_FOUND, FAILED_PRECONDITION RECEIPT_NOT_READY (booked, not signed yet: ask again).
+    """
+    ListReceiptKeys: _aio.UnaryUnaryMultiCallable[_ledger_pb2.ListReceiptKeysRequest, _ledger_pb2.ListReceiptKeysResponse]
+    """Lists the public keys that receipts are checked with, the one that signs now first. Safe to repeat."""
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the journal. It is written from the results queue only, and never changed. A result that cannot be booked
+    """Reads the journal. It is written from the results queue, by bank statements and corrections, and never changed. A result that cannot be booked
     is refused alone, and logged with its reason: PAYMENT_BOOKED_DIFFERENTLY (booked already, with other content),
     ACCOUNT_CURRENCY_MISMATCH (the account is kept in another currency), BOOKING_REFUSED (by the database).
     """
@@ -77,5 +84,24 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_ledger_pb2.GetTrialBalanceRequest, _abc.Awaitable[_ledger_pb2.GetTrialBalanceResponse]],
     ) -> _abc.Awaitable[_ledger_pb2.GetTrialBalanceResponse]:
         """Sums debits and credits per currency over all accounts. Safe to repeat. Balanced when they are equal."""
+
+    @_abc_1.abstractmethod
+    def GetReceipt(
+        self,
+        request: _ledger_pb2.GetReceiptRequest,
+        context: _aio.ServicerContext[_ledger_pb2.GetReceiptRequest, _abc.Awaitable[_ledger_pb2.GetReceiptResponse]],
+    ) -> _abc.Awaitable[_ledger_pb2.GetReceiptResponse]:
+        """Makes a payment's receipt: its transaction with the proof that it is in the signed book. Safe to repeat; a later receipt of
+        the same payment proves the same by a later head.
+        Errors: NOT_FOUND TRANSACTION_NOT_FOUND, FAILED_PRECONDITION RECEIPT_NOT_READY (booked, not signed yet: ask again).
+        """
+
+    @_abc_1.abstractmethod
+    def ListReceiptKeys(
+        self,
+        request: _ledger_pb2.ListReceiptKeysRequest,
+        context: _aio.ServicerContext[_ledger_pb2.ListReceiptKeysRequest, _abc.Awaitable[_ledger_pb2.ListReceiptKeysResponse]],
+    ) -> _abc.Awaitable[_ledger_pb2.ListReceiptKeysResponse]:
+        """Lists the public keys that receipts are checked with, the one that signs now first. Safe to repeat."""
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _aio.Server) -> None: ...

@@ -23,75 +23,90 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from qrpay.type.v1 import digest_pb2 as qrpay_dot_type_dot_v1_dot_digest__pb2
 from qrpay.type.v1 import failure_code_pb2 as qrpay_dot_type_dot_v1_dot_failure__code__pb2
 from qrpay.type.v1 import item_error_pb2 as qrpay_dot_type_dot_v1_dot_item__error__pb2
 from qrpay.type.v1 import money_pb2 as qrpay_dot_type_dot_v1_dot_money__pb2
 from qrpay.type.v1 import transfer_kind_pb2 as qrpay_dot_type_dot_v1_dot_transfer__kind__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eqrpay/payment/v1/payment.proto\x12\x10qrpay.payment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a qrpay/type/v1/failure_code.proto\x1a\x1eqrpay/type/v1/item_error.proto\x1a\x19qrpay/type/v1/money.proto\x1a!qrpay/type/v1/transfer_kind.proto\"!\n\x05Party\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x9d\x03\n\x07Payment\x12\n\n\x02id\x18\x01 \x01(\t\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.qrpay.type.v1.TransferKind\x12/\n\x06status\x18\x03 \x01(\x0e\x32\x1f.qrpay.payment.v1.PaymentStatus\x12\x30\n\x0c\x66\x61ilure_code\x18\x04 \x01(\x0e\x32\x1a.qrpay.type.v1.FailureCode\x12&\n\x05payer\x18\x05 \x01(\x0b\x32\x17.qrpay.payment.v1.Party\x12&\n\x05payee\x18\x06 \x01(\x0b\x32\x17.qrpay.payment.v1.Party\x12#\n\x05money\x18\x07 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x0c\n\x04note\x18\x08 \x01(\t\x12\x11\n\torder_ref\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcomplete_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x82\x01\n\x0cPaymentEvent\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12*\n\x07payment\x18\x02 \x01(\x0b\x32\x19.qrpay.payment.v1.Payment\x12\x1a\n\x12payer_entry_number\x18\x03 \x01(\x03\x12\x1a\n\x12payee_entry_number\x18\x04 \x01(\x03\">\n\x0b\x42\x61nkAccount\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x13\n\x0bmasked_iban\x18\x03 \x01(\t\"\x83\x03\n\x0ePaymentRequest\x12\x11\n\tcaller_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12*\n\x04send\x18\x03 \x01(\x0b\x32\x1a.qrpay.payment.v1.SendMoveH\x00\x12&\n\x02qr\x18\x04 \x01(\x0b\x32\x18.qrpay.payment.v1.QrMoveH\x00\x12\x30\n\x07\x62\x61rcode\x18\x05 \x01(\x0b\x32\x1d.qrpay.payment.v1.BarcodeMoveH\x00\x12\x32\n\x08withdraw\x18\x06 \x01(\x0b\x32\x1e.qrpay.payment.v1.WithdrawMoveH\x00\x12-\n\x06top_up\x18\x07 \x01(\x0b\x32\x1b.qrpay.payment.v1.TopUpMoveH\x00\x12#\n\x05money\x18\x08 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x0c\n\x04note\x18\t \x01(\t\x12\x11\n\torder_ref\x18\n \x01(\t\x12\x13\n\x0btraceparent\x18\x0b \x01(\tB\x06\n\x04move\"\x1d\n\x08SendMove\x12\x11\n\trecipient\x18\x01 \x01(\t\"\x16\n\x06QrMove\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1b\n\x0b\x42\x61rcodeMove\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"\'\n\x0cWithdrawMove\x12\x17\n\x0f\x62\x61nk_account_id\x18\x01 \x01(\t\"\x1e\n\tTopUpMove\x12\x11\n\trecipient\x18\x01 \x01(\t\"H\n\x15SubmitPaymentsRequest\x12/\n\x05items\x18\x01 \x03(\x0b\x32 .qrpay.payment.v1.PaymentRequest\"P\n\x16SubmitPaymentsResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.qrpay.payment.v1.SubmitPaymentResult\"\x8a\x01\n\x13SubmitPaymentResult\x12,\n\x07payment\x18\x01 \x01(\x0b\x32\x19.qrpay.payment.v1.PaymentH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.qrpay.type.v1.ItemErrorH\x00\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x42\x08\n\x06result\":\n\x11GetPaymentRequest\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x11\n\tviewer_id\x18\x02 \x01(\t\"@\n\x12GetPaymentResponse\x12*\n\x07payment\x18\x01 \x01(\x0b\x32\x19.qrpay.payment.v1.Payment\".\n\x17\x42\x61tchGetPaymentsRequest\x12\x13\n\x0bpayment_ids\x18\x01 \x03(\t\"G\n\x18\x42\x61tchGetPaymentsResponse\x12+\n\x08payments\x18\x01 \x03(\x0b\x32\x19.qrpay.payment.v1.Payment\"u\n\x1cListCompletedPaymentsRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"{\n\x1dListCompletedPaymentsResponse\x12\x13\n\x0bpayment_ids\x18\x01 \x03(\t\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x88\x02\n\x13ListPaymentsRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12/\n\x06status\x18\x04 \x01(\x0e\x32\x1f.qrpay.payment.v1.PaymentStatus\x12)\n\x04kind\x18\x05 \x01(\x0e\x32\x1b.qrpay.type.v1.TransferKind\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\\\n\x14ListPaymentsResponse\x12+\n\x08payments\x18\x01 \x03(\x0b\x32\x19.qrpay.payment.v1.Payment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x18ListPaymentEventsRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_number\x18\x02 \x01(\x03\x12\x11\n\tpage_size\x18\x03 \x01(\x05\"n\n\x19ListPaymentEventsResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.qrpay.payment.v1.PaymentEvent\x12\x0c\n\x04more\x18\x02 \x01(\x08\x12\x13\n\x0bhead_number\x18\x03 \x01(\x03\"J\n\x18\x43reateBankAccountRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x0c\n\x04iban\x18\x03 \x01(\t\"P\n\x19\x43reateBankAccountResponse\x12\x33\n\x0c\x62\x61nk_account\x18\x01 \x01(\x0b\x32\x1d.qrpay.payment.v1.BankAccount\"+\n\x17ListBankAccountsRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\"P\n\x18ListBankAccountsResponse\x12\x34\n\rbank_accounts\x18\x01 \x03(\x0b\x32\x1d.qrpay.payment.v1.BankAccount*\x84\x01\n\rPaymentStatus\x12\x1e\n\x1aPAYMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16PAYMENT_STATUS_PENDING\x10\x01\x12\x1c\n\x18PAYMENT_STATUS_COMPLETED\x10\x02\x12\x19\n\x15PAYMENT_STATUS_FAILED\x10\x03\x32\xd9\x06\n\x0ePaymentService\x12\x63\n\x0eSubmitPayments\x12\'.qrpay.payment.v1.SubmitPaymentsRequest\x1a(.qrpay.payment.v1.SubmitPaymentsResponse\x12W\n\nGetPayment\x12#.qrpay.payment.v1.GetPaymentRequest\x1a$.qrpay.payment.v1.GetPaymentResponse\x12i\n\x10\x42\x61tchGetPayments\x12).qrpay.payment.v1.BatchGetPaymentsRequest\x1a*.qrpay.payment.v1.BatchGetPaymentsResponse\x12]\n\x0cListPayments\x12%.qrpay.payment.v1.ListPaymentsRequest\x1a&.qrpay.payment.v1.ListPaymentsResponse\x12l\n\x11ListPaymentEvents\x12*.qrpay.payment.v1.ListPaymentEventsRequest\x1a+.qrpay.payment.v1.ListPaymentEventsResponse\x12x\n\x15ListCompletedPayments\x12..qrpay.payment.v1.ListCompletedPaymentsRequest\x1a/.qrpay.payment.v1.ListCompletedPaymentsResponse\x12l\n\x11\x43reateBankAccount\x12*.qrpay.payment.v1.CreateBankAccountRequest\x1a+.qrpay.payment.v1.CreateBankAccountResponse\x12i\n\x10ListBankAccounts\x12).qrpay.payment.v1.ListBankAccountsRequest\x1a*.qrpay.payment.v1.ListBankAccountsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eqrpay/payment/v1/payment.proto\x12\x10qrpay.payment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aqrpay/type/v1/digest.proto\x1a qrpay/type/v1/failure_code.proto\x1a\x1eqrpay/type/v1/item_error.proto\x1a\x19qrpay/type/v1/money.proto\x1a!qrpay/type/v1/transfer_kind.proto\"!\n\x05Party\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x9d\x03\n\x07Payment\x12\n\n\x02id\x18\x01 \x01(\t\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.qrpay.type.v1.TransferKind\x12/\n\x06status\x18\x03 \x01(\x0e\x32\x1f.qrpay.payment.v1.PaymentStatus\x12\x30\n\x0c\x66\x61ilure_code\x18\x04 \x01(\x0e\x32\x1a.qrpay.type.v1.FailureCode\x12&\n\x05payer\x18\x05 \x01(\x0b\x32\x17.qrpay.payment.v1.Party\x12&\n\x05payee\x18\x06 \x01(\x0b\x32\x17.qrpay.payment.v1.Party\x12#\n\x05money\x18\x07 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x0c\n\x04note\x18\x08 \x01(\t\x12\x11\n\torder_ref\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcomplete_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x82\x01\n\x0cPaymentEvent\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12*\n\x07payment\x18\x02 \x01(\x0b\x32\x19.qrpay.payment.v1.Payment\x12\x1a\n\x12payer_entry_number\x18\x03 \x01(\x03\x12\x1a\n\x12payee_entry_number\x18\x04 \x01(\x03\">\n\x0b\x42\x61nkAccount\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x13\n\x0bmasked_iban\x18\x03 \x01(\t\"\x83\x03\n\x0ePaymentRequest\x12\x11\n\tcaller_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12*\n\x04send\x18\x03 \x01(\x0b\x32\x1a.qrpay.payment.v1.SendMoveH\x00\x12&\n\x02qr\x18\x04 \x01(\x0b\x32\x18.qrpay.payment.v1.QrMoveH\x00\x12\x30\n\x07\x62\x61rcode\x18\x05 \x01(\x0b\x32\x1d.qrpay.payment.v1.BarcodeMoveH\x00\x12\x32\n\x08withdraw\x18\x06 \x01(\x0b\x32\x1e.qrpay.payment.v1.WithdrawMoveH\x00\x12-\n\x06top_up\x18\x07 \x01(\x0b\x32\x1b.qrpay.payment.v1.TopUpMoveH\x00\x12#\n\x05money\x18\x08 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12\x0c\n\x04note\x18\t \x01(\t\x12\x11\n\torder_ref\x18\n \x01(\t\x12\x13\n\x0btraceparent\x18\x0b \x01(\tB\x06\n\x04move\"\x1d\n\x08SendMove\x12\x11\n\trecipient\x18\x01 \x01(\t\"\x16\n\x06QrMove\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1b\n\x0b\x42\x61rcodeMove\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"\'\n\x0cWithdrawMove\x12\x17\n\x0f\x62\x61nk_account_id\x18\x01 \x01(\t\"\x1e\n\tTopUpMove\x12\x11\n\trecipient\x18\x01 \x01(\t\"H\n\x15SubmitPaymentsRequest\x12/\n\x05items\x18\x01 \x03(\x0b\x32 .qrpay.payment.v1.PaymentRequest\"P\n\x16SubmitPaymentsResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.qrpay.payment.v1.SubmitPaymentResult\"\x8a\x01\n\x13SubmitPaymentResult\x12,\n\x07payment\x18\x01 \x01(\x0b\x32\x19.qrpay.payment.v1.PaymentH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.qrpay.type.v1.ItemErrorH\x00\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x42\x08\n\x06result\":\n\x11GetPaymentRequest\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x11\n\tviewer_id\x18\x02 \x01(\t\"@\n\x12GetPaymentResponse\x12*\n\x07payment\x18\x01 \x01(\x0b\x32\x19.qrpay.payment.v1.Payment\".\n\x17\x42\x61tchGetPaymentsRequest\x12\x13\n\x0bpayment_ids\x18\x01 \x03(\t\"G\n\x18\x42\x61tchGetPaymentsResponse\x12+\n\x08payments\x18\x01 \x03(\x0b\x32\x19.qrpay.payment.v1.Payment\"u\n\x1cListCompletedPaymentsRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"{\n\x1dListCompletedPaymentsResponse\x12\x13\n\x0bpayment_ids\x18\x01 \x03(\t\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x88\x02\n\x13ListPaymentsRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12/\n\x06status\x18\x04 \x01(\x0e\x32\x1f.qrpay.payment.v1.PaymentStatus\x12)\n\x04kind\x18\x05 \x01(\x0e\x32\x1b.qrpay.type.v1.TransferKind\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\\\n\x14ListPaymentsResponse\x12+\n\x08payments\x18\x01 \x03(\x0b\x32\x19.qrpay.payment.v1.Payment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x18ListPaymentEventsRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_number\x18\x02 \x01(\x03\x12\x11\n\tpage_size\x18\x03 \x01(\x05\"n\n\x19ListPaymentEventsResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.qrpay.payment.v1.PaymentEvent\x12\x0c\n\x04more\x18\x02 \x01(\x08\x12\x13\n\x0bhead_number\x18\x03 \x01(\x03\"J\n\x18\x43reateBankAccountRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x0c\n\x04iban\x18\x03 \x01(\t\"P\n\x19\x43reateBankAccountResponse\x12\x33\n\x0c\x62\x61nk_account\x18\x01 \x01(\x0b\x32\x1d.qrpay.payment.v1.BankAccount\"+\n\x17ListBankAccountsRequest\x12\x10\n\x08owner_id\x18\x01 \x01(\t\"P\n\x18ListBankAccountsResponse\x12\x34\n\rbank_accounts\x18\x01 \x03(\x0b\x32\x1d.qrpay.payment.v1.BankAccount\"Q\n\x15\x44igestPaymentsRequest\x12&\n\x06ranges\x18\x01 \x03(\x0b\x32\x16.qrpay.type.v1.IdRange\x12\x10\n\x08rows_max\x18\x02 \x01(\x05\"E\n\x16\x44igestPaymentsResponse\x12+\n\x07\x64igests\x18\x01 \x03(\x0b\x32\x1a.qrpay.type.v1.RangeDigest\"\x83\x03\n\rPaymentRecord\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.qrpay.type.v1.TransferKind\x12\x17\n\x0f\x64\x65\x62it_wallet_id\x18\x03 \x01(\t\x12\x18\n\x10\x63redit_wallet_id\x18\x04 \x01(\t\x12#\n\x05money\x18\x05 \x01(\x0b\x32\x14.qrpay.type.v1.Money\x12/\n\x06status\x18\x06 \x01(\x0e\x32\x1f.qrpay.payment.v1.PaymentStatus\x12\x30\n\x0c\x66\x61ilure_code\x18\x07 \x01(\x0e\x32\x1a.qrpay.type.v1.FailureCode\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcomplete_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cis_set_aside\x18\n \x01(\x08\"C\n\x19ListPaymentRecordsRequest\x12&\n\x06ranges\x18\x01 \x03(\x0b\x32\x16.qrpay.type.v1.IdRange\"`\n\x1aListPaymentRecordsResponse\x12\x30\n\x07records\x18\x01 \x03(\x0b\x32\x1f.qrpay.payment.v1.PaymentRecord\x12\x10\n\x08too_many\x18\x02 \x01(\x08\"/\n\x18RepublishPaymentsRequest\x12\x13\n\x0bpayment_ids\x18\x01 \x03(\t\"0\n\x19RepublishPaymentsResponse\x12\x13\n\x0bpayment_ids\x18\x01 \x03(\t*\x84\x01\n\rPaymentStatus\x12\x1e\n\x1aPAYMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16PAYMENT_STATUS_PENDING\x10\x01\x12\x1c\n\x18PAYMENT_STATUS_COMPLETED\x10\x02\x12\x19\n\x15PAYMENT_STATUS_FAILED\x10\x03\x32\x9d\t\n\x0ePaymentService\x12\x63\n\x0eSubmitPayments\x12\'.qrpay.payment.v1.SubmitPaymentsRequest\x1a(.qrpay.payment.v1.SubmitPaymentsResponse\x12W\n\nGetPayment\x12#.qrpay.payment.v1.GetPaymentRequest\x1a$.qrpay.payment.v1.GetPaymentResponse\x12i\n\x10\x42\x61tchGetPayments\x12).qrpay.payment.v1.BatchGetPaymentsRequest\x1a*.qrpay.payment.v1.BatchGetPaymentsResponse\x12]\n\x0cListPayments\x12%.qrpay.payment.v1.ListPaymentsRequest\x1a&.qrpay.payment.v1.ListPaymentsResponse\x12l\n\x11ListPaymentEvents\x12*.qrpay.payment.v1.ListPaymentEventsRequest\x1a+.qrpay.payment.v1.ListPaymentEventsResponse\x12x\n\x15ListCompletedPayments\x12..qrpay.payment.v1.ListCompletedPaymentsRequest\x1a/.qrpay.payment.v1.ListCompletedPaymentsResponse\x12\x63\n\x0e\x44igestPayments\x12\'.qrpay.payment.v1.DigestPaymentsRequest\x1a(.qrpay.payment.v1.DigestPaymentsResponse\x12o\n\x12ListPaymentRecords\x12+.qrpay.payment.v1.ListPaymentRecordsRequest\x1a,.qrpay.payment.v1.ListPaymentRecordsResponse\x12l\n\x11RepublishPayments\x12*.qrpay.payment.v1.RepublishPaymentsRequest\x1a+.qrpay.payment.v1.RepublishPaymentsResponse\x12l\n\x11\x43reateBankAccount\x12*.qrpay.payment.v1.CreateBankAccountRequest\x1a+.qrpay.payment.v1.CreateBankAccountResponse\x12i\n\x10ListBankAccounts\x12).qrpay.payment.v1.ListBankAccountsRequest\x1a*.qrpay.payment.v1.ListBankAccountsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'qrpay.payment.v1.payment_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PAYMENTSTATUS']._serialized_start=3042
-  _globals['_PAYMENTSTATUS']._serialized_end=3174
-  _globals['_PARTY']._serialized_start=213
-  _globals['_PARTY']._serialized_end=246
-  _globals['_PAYMENT']._serialized_start=249
-  _globals['_PAYMENT']._serialized_end=662
-  _globals['_PAYMENTEVENT']._serialized_start=665
-  _globals['_PAYMENTEVENT']._serialized_end=795
-  _globals['_BANKACCOUNT']._serialized_start=797
-  _globals['_BANKACCOUNT']._serialized_end=859
-  _globals['_PAYMENTREQUEST']._serialized_start=862
-  _globals['_PAYMENTREQUEST']._serialized_end=1249
-  _globals['_SENDMOVE']._serialized_start=1251
-  _globals['_SENDMOVE']._serialized_end=1280
-  _globals['_QRMOVE']._serialized_start=1282
-  _globals['_QRMOVE']._serialized_end=1304
-  _globals['_BARCODEMOVE']._serialized_start=1306
-  _globals['_BARCODEMOVE']._serialized_end=1333
-  _globals['_WITHDRAWMOVE']._serialized_start=1335
-  _globals['_WITHDRAWMOVE']._serialized_end=1374
-  _globals['_TOPUPMOVE']._serialized_start=1376
-  _globals['_TOPUPMOVE']._serialized_end=1406
-  _globals['_SUBMITPAYMENTSREQUEST']._serialized_start=1408
-  _globals['_SUBMITPAYMENTSREQUEST']._serialized_end=1480
-  _globals['_SUBMITPAYMENTSRESPONSE']._serialized_start=1482
-  _globals['_SUBMITPAYMENTSRESPONSE']._serialized_end=1562
-  _globals['_SUBMITPAYMENTRESULT']._serialized_start=1565
-  _globals['_SUBMITPAYMENTRESULT']._serialized_end=1703
-  _globals['_GETPAYMENTREQUEST']._serialized_start=1705
-  _globals['_GETPAYMENTREQUEST']._serialized_end=1763
-  _globals['_GETPAYMENTRESPONSE']._serialized_start=1765
-  _globals['_GETPAYMENTRESPONSE']._serialized_end=1829
-  _globals['_BATCHGETPAYMENTSREQUEST']._serialized_start=1831
-  _globals['_BATCHGETPAYMENTSREQUEST']._serialized_end=1877
-  _globals['_BATCHGETPAYMENTSRESPONSE']._serialized_start=1879
-  _globals['_BATCHGETPAYMENTSRESPONSE']._serialized_end=1950
-  _globals['_LISTCOMPLETEDPAYMENTSREQUEST']._serialized_start=1952
-  _globals['_LISTCOMPLETEDPAYMENTSREQUEST']._serialized_end=2069
-  _globals['_LISTCOMPLETEDPAYMENTSRESPONSE']._serialized_start=2071
-  _globals['_LISTCOMPLETEDPAYMENTSRESPONSE']._serialized_end=2194
-  _globals['_LISTPAYMENTSREQUEST']._serialized_start=2197
-  _globals['_LISTPAYMENTSREQUEST']._serialized_end=2461
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=2463
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=2555
-  _globals['_LISTPAYMENTEVENTSREQUEST']._serialized_start=2557
-  _globals['_LISTPAYMENTEVENTSREQUEST']._serialized_end=2642
-  _globals['_LISTPAYMENTEVENTSRESPONSE']._serialized_start=2644
-  _globals['_LISTPAYMENTEVENTSRESPONSE']._serialized_end=2754
-  _globals['_CREATEBANKACCOUNTREQUEST']._serialized_start=2756
-  _globals['_CREATEBANKACCOUNTREQUEST']._serialized_end=2830
-  _globals['_CREATEBANKACCOUNTRESPONSE']._serialized_start=2832
-  _globals['_CREATEBANKACCOUNTRESPONSE']._serialized_end=2912
-  _globals['_LISTBANKACCOUNTSREQUEST']._serialized_start=2914
-  _globals['_LISTBANKACCOUNTSREQUEST']._serialized_end=2957
-  _globals['_LISTBANKACCOUNTSRESPONSE']._serialized_start=2959
-  _globals['_LISTBANKACCOUNTSRESPONSE']._serialized_end=3039
-  _globals['_PAYMENTSERVICE']._serialized_start=3177
-  _globals['_PAYMENTSERVICE']._serialized_end=4034
+  _globals['_PAYMENTSTATUS']._serialized_start=3880
+  _globals['_PAYMENTSTATUS']._serialized_end=4012
+  _globals['_PARTY']._serialized_start=241
+  _globals['_PARTY']._serialized_end=274
+  _globals['_PAYMENT']._serialized_start=277
+  _globals['_PAYMENT']._serialized_end=690
+  _globals['_PAYMENTEVENT']._serialized_start=693
+  _globals['_PAYMENTEVENT']._serialized_end=823
+  _globals['_BANKACCOUNT']._serialized_start=825
+  _globals['_BANKACCOUNT']._serialized_end=887
+  _globals['_PAYMENTREQUEST']._serialized_start=890
+  _globals['_PAYMENTREQUEST']._serialized_end=1277
+  _globals['_SENDMOVE']._serialized_start=1279
+  _globals['_SENDMOVE']._serialized_end=1308
+  _globals['_QRMOVE']._serialized_start=1310
+  _globals['_QRMOVE']._serialized_end=1332
+  _globals['_BARCODEMOVE']._serialized_start=1334
+  _globals['_BARCODEMOVE']._serialized_end=1361
+  _globals['_WITHDRAWMOVE']._serialized_start=1363
+  _globals['_WITHDRAWMOVE']._serialized_end=1402
+  _globals['_TOPUPMOVE']._serialized_start=1404
+  _globals['_TOPUPMOVE']._serialized_end=1434
+  _globals['_SUBMITPAYMENTSREQUEST']._serialized_start=1436
+  _globals['_SUBMITPAYMENTSREQUEST']._serialized_end=1508
+  _globals['_SUBMITPAYMENTSRESPONSE']._serialized_start=1510
+  _globals['_SUBMITPAYMENTSRESPONSE']._serialized_end=1590
+  _globals['_SUBMITPAYMENTRESULT']._serialized_start=1593
+  _globals['_SUBMITPAYMENTRESULT']._serialized_end=1731
+  _globals['_GETPAYMENTREQUEST']._serialized_start=1733
+  _globals['_GETPAYMENTREQUEST']._serialized_end=1791
+  _globals['_GETPAYMENTRESPONSE']._serialized_start=1793
+  _globals['_GETPAYMENTRESPONSE']._serialized_end=1857
+  _globals['_BATCHGETPAYMENTSREQUEST']._serialized_start=1859
+  _globals['_BATCHGETPAYMENTSREQUEST']._serialized_end=1905
+  _globals['_BATCHGETPAYMENTSRESPONSE']._serialized_start=1907
+  _globals['_BATCHGETPAYMENTSRESPONSE']._serialized_end=1978
+  _globals['_LISTCOMPLETEDPAYMENTSREQUEST']._serialized_start=1980
+  _globals['_LISTCOMPLETEDPAYMENTSREQUEST']._serialized_end=2097
+  _globals['_LISTCOMPLETEDPAYMENTSRESPONSE']._serialized_start=2099
+  _globals['_LISTCOMPLETEDPAYMENTSRESPONSE']._serialized_end=2222
+  _globals['_LISTPAYMENTSREQUEST']._serialized_start=2225
+  _globals['_LISTPAYMENTSREQUEST']._serialized_end=2489
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=2491
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=2583
+  _globals['_LISTPAYMENTEVENTSREQUEST']._serialized_start=2585
+  _globals['_LISTPAYMENTEVENTSREQUEST']._serialized_end=2670
+  _globals['_LISTPAYMENTEVENTSRESPONSE']._serialized_start=2672
+  _globals['_LISTPAYMENTEVENTSRESPONSE']._serialized_end=2782
+  _globals['_CREATEBANKACCOUNTREQUEST']._serialized_start=2784
+  _globals['_CREATEBANKACCOUNTREQUEST']._serialized_end=2858
+  _globals['_CREATEBANKACCOUNTRESPONSE']._serialized_start=2860
+  _globals['_CREATEBANKACCOUNTRESPONSE']._serialized_end=2940
+  _globals['_LISTBANKACCOUNTSREQUEST']._serialized_start=2942
+  _globals['_LISTBANKACCOUNTSREQUEST']._serialized_end=2985
+  _globals['_LISTBANKACCOUNTSRESPONSE']._serialized_start=2987
+  _globals['_LISTBANKACCOUNTSRESPONSE']._serialized_end=3067
+  _globals['_DIGESTPAYMENTSREQUEST']._serialized_start=3069
+  _globals['_DIGESTPAYMENTSREQUEST']._serialized_end=3150
+  _globals['_DIGESTPAYMENTSRESPONSE']._serialized_start=3152
+  _globals['_DIGESTPAYMENTSRESPONSE']._serialized_end=3221
+  _globals['_PAYMENTRECORD']._serialized_start=3224
+  _globals['_PAYMENTRECORD']._serialized_end=3611
+  _globals['_LISTPAYMENTRECORDSREQUEST']._serialized_start=3613
+  _globals['_LISTPAYMENTRECORDSREQUEST']._serialized_end=3680
+  _globals['_LISTPAYMENTRECORDSRESPONSE']._serialized_start=3682
+  _globals['_LISTPAYMENTRECORDSRESPONSE']._serialized_end=3778
+  _globals['_REPUBLISHPAYMENTSREQUEST']._serialized_start=3780
+  _globals['_REPUBLISHPAYMENTSREQUEST']._serialized_end=3827
+  _globals['_REPUBLISHPAYMENTSRESPONSE']._serialized_start=3829
+  _globals['_REPUBLISHPAYMENTSRESPONSE']._serialized_end=3877
+  _globals['_PAYMENTSERVICE']._serialized_start=4015
+  _globals['_PAYMENTSERVICE']._serialized_end=5196
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from qrpay.type.v1 import digest_pb2 as _digest_pb2
 from qrpay.type.v1 import failure_code_pb2 as _failure_code_pb2
 from qrpay.type.v1 import item_error_pb2 as _item_error_pb2
 from qrpay.type.v1 import money_pb2 as _money_pb2
@@ -278,3 +279,67 @@ class ListBankAccountsResponse(_message.Message):
     BANK_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     bank_accounts: _containers.RepeatedCompositeFieldContainer[BankAccount]
     def __init__(self, bank_accounts: _Optional[_Iterable[_Union[BankAccount, _Mapping]]] = ...) -> None: ...
+
+class DigestPaymentsRequest(_message.Message):
+    __slots__ = ("ranges", "rows_max")
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_MAX_FIELD_NUMBER: _ClassVar[int]
+    ranges: _containers.RepeatedCompositeFieldContainer[_digest_pb2.IdRange]
+    rows_max: int
+    def __init__(self, ranges: _Optional[_Iterable[_Union[_digest_pb2.IdRange, _Mapping]]] = ..., rows_max: _Optional[int] = ...) -> None: ...
+
+class DigestPaymentsResponse(_message.Message):
+    __slots__ = ("digests",)
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    digests: _containers.RepeatedCompositeFieldContainer[_digest_pb2.RangeDigest]
+    def __init__(self, digests: _Optional[_Iterable[_Union[_digest_pb2.RangeDigest, _Mapping]]] = ...) -> None: ...
+
+class PaymentRecord(_message.Message):
+    __slots__ = ("payment_id", "kind", "debit_wallet_id", "credit_wallet_id", "money", "status", "failure_code", "create_time", "complete_time", "is_set_aside")
+    PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DEBIT_WALLET_ID_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_WALLET_ID_FIELD_NUMBER: _ClassVar[int]
+    MONEY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_CODE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_TIME_FIELD_NUMBER: _ClassVar[int]
+    IS_SET_ASIDE_FIELD_NUMBER: _ClassVar[int]
+    payment_id: str
+    kind: _transfer_kind_pb2.TransferKind
+    debit_wallet_id: str
+    credit_wallet_id: str
+    money: _money_pb2.Money
+    status: PaymentStatus
+    failure_code: _failure_code_pb2.FailureCode
+    create_time: _timestamp_pb2.Timestamp
+    complete_time: _timestamp_pb2.Timestamp
+    is_set_aside: bool
+    def __init__(self, payment_id: _Optional[str] = ..., kind: _Optional[_Union[_transfer_kind_pb2.TransferKind, str]] = ..., debit_wallet_id: _Optional[str] = ..., credit_wallet_id: _Optional[str] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., status: _Optional[_Union[PaymentStatus, str]] = ..., failure_code: _Optional[_Union[_failure_code_pb2.FailureCode, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_set_aside: _Optional[bool] = ...) -> None: ...
+
+class ListPaymentRecordsRequest(_message.Message):
+    __slots__ = ("ranges",)
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    ranges: _containers.RepeatedCompositeFieldContainer[_digest_pb2.IdRange]
+    def __init__(self, ranges: _Optional[_Iterable[_Union[_digest_pb2.IdRange, _Mapping]]] = ...) -> None: ...
+
+class ListPaymentRecordsResponse(_message.Message):
+    __slots__ = ("records", "too_many")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    TOO_MANY_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedCompositeFieldContainer[PaymentRecord]
+    too_many: bool
+    def __init__(self, records: _Optional[_Iterable[_Union[PaymentRecord, _Mapping]]] = ..., too_many: _Optional[bool] = ...) -> None: ...
+
+class RepublishPaymentsRequest(_message.Message):
+    __slots__ = ("payment_ids",)
+    PAYMENT_IDS_FIELD_NUMBER: _ClassVar[int]
+    payment_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, payment_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RepublishPaymentsResponse(_message.Message):
+    __slots__ = ("payment_ids",)
+    PAYMENT_IDS_FIELD_NUMBER: _ClassVar[int]
+    payment_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, payment_ids: _Optional[_Iterable[str]] = ...) -> None: ...

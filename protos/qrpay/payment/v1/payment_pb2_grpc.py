@@ -65,6 +65,21 @@ class PaymentServiceStub:
                 request_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsRequest.SerializeToString,
                 response_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsResponse.FromString,
                 _registered_method=True)
+        self.DigestPayments = channel.unary_unary(
+                '/qrpay.payment.v1.PaymentService/DigestPayments',
+                request_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.DigestPaymentsRequest.SerializeToString,
+                response_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.DigestPaymentsResponse.FromString,
+                _registered_method=True)
+        self.ListPaymentRecords = channel.unary_unary(
+                '/qrpay.payment.v1.PaymentService/ListPaymentRecords',
+                request_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentRecordsRequest.SerializeToString,
+                response_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentRecordsResponse.FromString,
+                _registered_method=True)
+        self.RepublishPayments = channel.unary_unary(
+                '/qrpay.payment.v1.PaymentService/RepublishPayments',
+                request_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.RepublishPaymentsRequest.SerializeToString,
+                response_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.RepublishPaymentsResponse.FromString,
+                _registered_method=True)
         self.CreateBankAccount = channel.unary_unary(
                 '/qrpay.payment.v1.PaymentService/CreateBankAccount',
                 request_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.CreateBankAccountRequest.SerializeToString,
@@ -140,6 +155,32 @@ class PaymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DigestPayments(self, request, context):
+        """Adds up the payments of ranges of ids, each range for itself, in request order; at most 64. What is read is bounded by
+        rows_max, which a caller keeps small enough for its deadline. Safe to repeat.
+        Errors: INVALID_ARGUMENT (number of ranges, no end_id, rows_max negative), UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPaymentRecords(self, request, context):
+        """Lists the payments of ranges of ids, as far as other books must agree with them; at most 64 ranges. Safe to repeat.
+        Errors: as DigestPayments.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RepublishPayments(self, request, context):
+        """Puts PENDING payments into the queue again, as they are after a while by themselves, and answers which; at most 256. What has an
+        outcome, or waits for a person as a dead letter, is left alone. Safe to repeat: money moves at most once per payment.
+        Errors: INVALID_ARGUMENT (number of ids), UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateBankAccount(self, request, context):
         """Stores a bank account that an owner may withdraw to. Safe to repeat: the same owner and IBAN give
         the same account.
@@ -188,6 +229,21 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.ListCompletedPayments,
                     request_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsRequest.FromString,
                     response_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsResponse.SerializeToString,
+            ),
+            'DigestPayments': grpc.unary_unary_rpc_method_handler(
+                    servicer.DigestPayments,
+                    request_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.DigestPaymentsRequest.FromString,
+                    response_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.DigestPaymentsResponse.SerializeToString,
+            ),
+            'ListPaymentRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPaymentRecords,
+                    request_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentRecordsRequest.FromString,
+                    response_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentRecordsResponse.SerializeToString,
+            ),
+            'RepublishPayments': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepublishPayments,
+                    request_deserializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.RepublishPaymentsRequest.FromString,
+                    response_serializer=qrpay_dot_payment_dot_v1_dot_payment__pb2.RepublishPaymentsResponse.SerializeToString,
             ),
             'CreateBankAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateBankAccount,
@@ -363,6 +419,87 @@ class PaymentService:
             '/qrpay.payment.v1.PaymentService/ListCompletedPayments',
             qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsRequest.SerializeToString,
             qrpay_dot_payment_dot_v1_dot_payment__pb2.ListCompletedPaymentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DigestPayments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.payment.v1.PaymentService/DigestPayments',
+            qrpay_dot_payment_dot_v1_dot_payment__pb2.DigestPaymentsRequest.SerializeToString,
+            qrpay_dot_payment_dot_v1_dot_payment__pb2.DigestPaymentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPaymentRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.payment.v1.PaymentService/ListPaymentRecords',
+            qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentRecordsRequest.SerializeToString,
+            qrpay_dot_payment_dot_v1_dot_payment__pb2.ListPaymentRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepublishPayments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.payment.v1.PaymentService/RepublishPayments',
+            qrpay_dot_payment_dot_v1_dot_payment__pb2.RepublishPaymentsRequest.SerializeToString,
+            qrpay_dot_payment_dot_v1_dot_payment__pb2.RepublishPaymentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,20 @@ class PaymentServiceStub:
     next round at end_time of the last page of this one. Safe to repeat.
     Errors: INVALID_ARGUMENT (page_token not from here, page_size negative, start_time no time).
     """
+    DigestPayments: _aio.UnaryUnaryMultiCallable[_payment_pb2.DigestPaymentsRequest, _payment_pb2.DigestPaymentsResponse]
+    """Adds up the payments of ranges of ids, each range for itself, in request order; at most 64. What is read is bounded by
+    rows_max, which a caller keeps small enough for its deadline. Safe to repeat.
+    Errors: INVALID_ARGUMENT (number of ranges, no end_id, rows_max negative), UNAVAILABLE.
+    """
+    ListPaymentRecords: _aio.UnaryUnaryMultiCallable[_payment_pb2.ListPaymentRecordsRequest, _payment_pb2.ListPaymentRecordsResponse]
+    """Lists the payments of ranges of ids, as far as other books must agree with them; at most 64 ranges. Safe to repeat.
+    Errors: as DigestPayments.
+    """
+    RepublishPayments: _aio.UnaryUnaryMultiCallable[_payment_pb2.RepublishPaymentsRequest, _payment_pb2.RepublishPaymentsResponse]
+    """Puts PENDING payments into the queue again, as they are after a while by themselves, and answers which; at most 256. What has an
+    outcome, or waits for a person as a dead letter, is left alone. Safe to repeat: money moves at most once per payment.
+    Errors: INVALID_ARGUMENT (number of ids), UNAVAILABLE.
+    """
     CreateBankAccount: _aio.UnaryUnaryMultiCallable[_payment_pb2.CreateBankAccountRequest, _payment_pb2.CreateBankAccountResponse]
     """Stores a bank account that an owner may withdraw to. Safe to repeat: the same owner and IBAN give
     the same account.
@@ -129,6 +143,38 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         enough back for nothing to be added to it. For whoever must miss none, however much of the queue is lost: start the
         next round at end_time of the last page of this one. Safe to repeat.
         Errors: INVALID_ARGUMENT (page_token not from here, page_size negative, start_time no time).
+        """
+
+    @_abc_1.abstractmethod
+    def DigestPayments(
+        self,
+        request: _payment_pb2.DigestPaymentsRequest,
+        context: _aio.ServicerContext[_payment_pb2.DigestPaymentsRequest, _abc.Awaitable[_payment_pb2.DigestPaymentsResponse]],
+    ) -> _abc.Awaitable[_payment_pb2.DigestPaymentsResponse]:
+        """Adds up the payments of ranges of ids, each range for itself, in request order; at most 64. What is read is bounded by
+        rows_max, which a caller keeps small enough for its deadline. Safe to repeat.
+        Errors: INVALID_ARGUMENT (number of ranges, no end_id, rows_max negative), UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPaymentRecords(
+        self,
+        request: _payment_pb2.ListPaymentRecordsRequest,
+        context: _aio.ServicerContext[_payment_pb2.ListPaymentRecordsRequest, _abc.Awaitable[_payment_pb2.ListPaymentRecordsResponse]],
+    ) -> _abc.Awaitable[_payment_pb2.ListPaymentRecordsResponse]:
+        """Lists the payments of ranges of ids, as far as other books must agree with them; at most 64 ranges. Safe to repeat.
+        Errors: as DigestPayments.
+        """
+
+    @_abc_1.abstractmethod
+    def RepublishPayments(
+        self,
+        request: _payment_pb2.RepublishPaymentsRequest,
+        context: _aio.ServicerContext[_payment_pb2.RepublishPaymentsRequest, _abc.Awaitable[_payment_pb2.RepublishPaymentsResponse]],
+    ) -> _abc.Awaitable[_payment_pb2.RepublishPaymentsResponse]:
+        """Puts PENDING payments into the queue again, as they are after a while by themselves, and answers which; at most 256. What has an
+        outcome, or waits for a person as a dead letter, is left alone. Safe to repeat: money moves at most once per payment.
+        Errors: INVALID_ARGUMENT (number of ids), UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

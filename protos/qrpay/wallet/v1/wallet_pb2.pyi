@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from qrpay.type.v1 import digest_pb2 as _digest_pb2
 from qrpay.type.v1 import failure_code_pb2 as _failure_code_pb2
 from qrpay.type.v1 import item_error_pb2 as _item_error_pb2
 from qrpay.type.v1 import money_pb2 as _money_pb2
@@ -250,19 +251,49 @@ class ListEntriesResponse(_message.Message):
     next_after_number: int
     def __init__(self, entries: _Optional[_Iterable[_Union[Entry, _Mapping]]] = ..., next_after_number: _Optional[int] = ...) -> None: ...
 
+class GetEntrySpanRequest(_message.Message):
+    __slots__ = ("owner_id", "currency_code", "start_time", "end_time")
+    OWNER_ID_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    owner_id: str
+    currency_code: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, owner_id: _Optional[str] = ..., currency_code: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetEntrySpanResponse(_message.Message):
+    __slots__ = ("owner", "wallet_id", "after_number", "last_number", "opening_balance_minor", "closing_balance_minor")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    WALLET_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    LAST_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    OPENING_BALANCE_MINOR_FIELD_NUMBER: _ClassVar[int]
+    CLOSING_BALANCE_MINOR_FIELD_NUMBER: _ClassVar[int]
+    owner: Owner
+    wallet_id: str
+    after_number: int
+    last_number: int
+    opening_balance_minor: int
+    closing_balance_minor: int
+    def __init__(self, owner: _Optional[_Union[Owner, _Mapping]] = ..., wallet_id: _Optional[str] = ..., after_number: _Optional[int] = ..., last_number: _Optional[int] = ..., opening_balance_minor: _Optional[int] = ..., closing_balance_minor: _Optional[int] = ...) -> None: ...
+
 class Transfer(_message.Message):
-    __slots__ = ("payment_id", "debit_wallet_id", "credit_wallet_id", "money", "kind")
+    __slots__ = ("payment_id", "debit_wallet_id", "credit_wallet_id", "money", "kind", "traceparent")
     PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
     DEBIT_WALLET_ID_FIELD_NUMBER: _ClassVar[int]
     CREDIT_WALLET_ID_FIELD_NUMBER: _ClassVar[int]
     MONEY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     payment_id: str
     debit_wallet_id: str
     credit_wallet_id: str
     money: _money_pb2.Money
     kind: _transfer_kind_pb2.TransferKind
-    def __init__(self, payment_id: _Optional[str] = ..., debit_wallet_id: _Optional[str] = ..., credit_wallet_id: _Optional[str] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., kind: _Optional[_Union[_transfer_kind_pb2.TransferKind, str]] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, payment_id: _Optional[str] = ..., debit_wallet_id: _Optional[str] = ..., credit_wallet_id: _Optional[str] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., kind: _Optional[_Union[_transfer_kind_pb2.TransferKind, str]] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class TransferOutcome(_message.Message):
     __slots__ = ("payment_id", "failure_code", "debit_entry_number", "credit_entry_number", "execute_time")
@@ -329,3 +360,125 @@ class ExecutedTransfer(_message.Message):
     transfer: Transfer
     outcome: TransferOutcome
     def __init__(self, transfer: _Optional[_Union[Transfer, _Mapping]] = ..., outcome: _Optional[_Union[TransferOutcome, _Mapping]] = ...) -> None: ...
+
+class DigestTransfersRequest(_message.Message):
+    __slots__ = ("ranges", "rows_max")
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_MAX_FIELD_NUMBER: _ClassVar[int]
+    ranges: _containers.RepeatedCompositeFieldContainer[_digest_pb2.IdRange]
+    rows_max: int
+    def __init__(self, ranges: _Optional[_Iterable[_Union[_digest_pb2.IdRange, _Mapping]]] = ..., rows_max: _Optional[int] = ...) -> None: ...
+
+class DigestTransfersResponse(_message.Message):
+    __slots__ = ("digests",)
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    digests: _containers.RepeatedCompositeFieldContainer[_digest_pb2.RangeDigest]
+    def __init__(self, digests: _Optional[_Iterable[_Union[_digest_pb2.RangeDigest, _Mapping]]] = ...) -> None: ...
+
+class EntryFault(_message.Message):
+    __slots__ = ("payment_id", "wallet_id", "number", "is_chain", "expected", "found")
+    PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    WALLET_ID_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    IS_CHAIN_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    payment_id: str
+    wallet_id: str
+    number: int
+    is_chain: bool
+    expected: str
+    found: str
+    def __init__(self, payment_id: _Optional[str] = ..., wallet_id: _Optional[str] = ..., number: _Optional[int] = ..., is_chain: _Optional[bool] = ..., expected: _Optional[str] = ..., found: _Optional[str] = ...) -> None: ...
+
+class ListTransferRecordsRequest(_message.Message):
+    __slots__ = ("ranges",)
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    ranges: _containers.RepeatedCompositeFieldContainer[_digest_pb2.IdRange]
+    def __init__(self, ranges: _Optional[_Iterable[_Union[_digest_pb2.IdRange, _Mapping]]] = ...) -> None: ...
+
+class ListTransferRecordsResponse(_message.Message):
+    __slots__ = ("transfers", "faults", "too_many")
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    TOO_MANY_FIELD_NUMBER: _ClassVar[int]
+    transfers: _containers.RepeatedCompositeFieldContainer[ExecutedTransfer]
+    faults: _containers.RepeatedCompositeFieldContainer[EntryFault]
+    too_many: bool
+    def __init__(self, transfers: _Optional[_Iterable[_Union[ExecutedTransfer, _Mapping]]] = ..., faults: _Optional[_Iterable[_Union[EntryFault, _Mapping]]] = ..., too_many: _Optional[bool] = ...) -> None: ...
+
+class DigestBalancesRequest(_message.Message):
+    __slots__ = ("ranges", "as_of_time", "rows_max")
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_TIME_FIELD_NUMBER: _ClassVar[int]
+    ROWS_MAX_FIELD_NUMBER: _ClassVar[int]
+    ranges: _containers.RepeatedCompositeFieldContainer[_digest_pb2.IdRange]
+    as_of_time: _timestamp_pb2.Timestamp
+    rows_max: int
+    def __init__(self, ranges: _Optional[_Iterable[_Union[_digest_pb2.IdRange, _Mapping]]] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rows_max: _Optional[int] = ...) -> None: ...
+
+class DigestBalancesResponse(_message.Message):
+    __slots__ = ("digests",)
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    digests: _containers.RepeatedCompositeFieldContainer[_digest_pb2.RangeDigest]
+    def __init__(self, digests: _Optional[_Iterable[_Union[_digest_pb2.RangeDigest, _Mapping]]] = ...) -> None: ...
+
+class BalanceRecord(_message.Message):
+    __slots__ = ("wallet_id", "money", "is_system", "balance_minor", "last_entry_number", "entry_number", "entry_balance_minor")
+    WALLET_ID_FIELD_NUMBER: _ClassVar[int]
+    MONEY_FIELD_NUMBER: _ClassVar[int]
+    IS_SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_MINOR_FIELD_NUMBER: _ClassVar[int]
+    LAST_ENTRY_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_BALANCE_MINOR_FIELD_NUMBER: _ClassVar[int]
+    wallet_id: str
+    money: _money_pb2.Money
+    is_system: bool
+    balance_minor: int
+    last_entry_number: int
+    entry_number: int
+    entry_balance_minor: int
+    def __init__(self, wallet_id: _Optional[str] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., is_system: _Optional[bool] = ..., balance_minor: _Optional[int] = ..., last_entry_number: _Optional[int] = ..., entry_number: _Optional[int] = ..., entry_balance_minor: _Optional[int] = ...) -> None: ...
+
+class ListBalanceRecordsRequest(_message.Message):
+    __slots__ = ("ranges", "as_of_time")
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_TIME_FIELD_NUMBER: _ClassVar[int]
+    ranges: _containers.RepeatedCompositeFieldContainer[_digest_pb2.IdRange]
+    as_of_time: _timestamp_pb2.Timestamp
+    def __init__(self, ranges: _Optional[_Iterable[_Union[_digest_pb2.IdRange, _Mapping]]] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListBalanceRecordsResponse(_message.Message):
+    __slots__ = ("records", "too_many")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    TOO_MANY_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedCompositeFieldContainer[BalanceRecord]
+    too_many: bool
+    def __init__(self, records: _Optional[_Iterable[_Union[BalanceRecord, _Mapping]]] = ..., too_many: _Optional[bool] = ...) -> None: ...
+
+class ListNewestMovesRequest(_message.Message):
+    __slots__ = ("wallet_id", "count_max")
+    WALLET_ID_FIELD_NUMBER: _ClassVar[int]
+    COUNT_MAX_FIELD_NUMBER: _ClassVar[int]
+    wallet_id: str
+    count_max: int
+    def __init__(self, wallet_id: _Optional[str] = ..., count_max: _Optional[int] = ...) -> None: ...
+
+class ListNewestMovesResponse(_message.Message):
+    __slots__ = ("moves", "balance_minor", "is_complete")
+    MOVES_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_MINOR_FIELD_NUMBER: _ClassVar[int]
+    IS_COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    moves: _containers.RepeatedCompositeFieldContainer[Move]
+    balance_minor: int
+    is_complete: bool
+    def __init__(self, moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., balance_minor: _Optional[int] = ..., is_complete: _Optional[bool] = ...) -> None: ...
+
+class Move(_message.Message):
+    __slots__ = ("payment_id", "amount_minor")
+    PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MINOR_FIELD_NUMBER: _ClassVar[int]
+    payment_id: str
+    amount_minor: int
+    def __init__(self, payment_id: _Optional[str] = ..., amount_minor: _Optional[int] = ...) -> None: ...

@@ -85,6 +85,11 @@ class WalletServiceStub:
                 request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListEntriesRequest.SerializeToString,
                 response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListEntriesResponse.FromString,
                 _registered_method=True)
+        self.GetEntrySpan = channel.unary_unary(
+                '/qrpay.wallet.v1.WalletService/GetEntrySpan',
+                request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.GetEntrySpanRequest.SerializeToString,
+                response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.GetEntrySpanResponse.FromString,
+                _registered_method=True)
         self.ExecuteTransfers = channel.unary_unary(
                 '/qrpay.wallet.v1.WalletService/ExecuteTransfers',
                 request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ExecuteTransfersRequest.SerializeToString,
@@ -99,6 +104,31 @@ class WalletServiceStub:
                 '/qrpay.wallet.v1.WalletService/BatchGetTransfers',
                 request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersRequest.SerializeToString,
                 response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersResponse.FromString,
+                _registered_method=True)
+        self.DigestTransfers = channel.unary_unary(
+                '/qrpay.wallet.v1.WalletService/DigestTransfers',
+                request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestTransfersRequest.SerializeToString,
+                response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestTransfersResponse.FromString,
+                _registered_method=True)
+        self.ListTransferRecords = channel.unary_unary(
+                '/qrpay.wallet.v1.WalletService/ListTransferRecords',
+                request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListTransferRecordsRequest.SerializeToString,
+                response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListTransferRecordsResponse.FromString,
+                _registered_method=True)
+        self.DigestBalances = channel.unary_unary(
+                '/qrpay.wallet.v1.WalletService/DigestBalances',
+                request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestBalancesRequest.SerializeToString,
+                response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestBalancesResponse.FromString,
+                _registered_method=True)
+        self.ListBalanceRecords = channel.unary_unary(
+                '/qrpay.wallet.v1.WalletService/ListBalanceRecords',
+                request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListBalanceRecordsRequest.SerializeToString,
+                response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListBalanceRecordsResponse.FromString,
+                _registered_method=True)
+        self.ListNewestMoves = channel.unary_unary(
+                '/qrpay.wallet.v1.WalletService/ListNewestMoves',
+                request_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListNewestMovesRequest.SerializeToString,
+                response_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListNewestMovesResponse.FromString,
                 _registered_method=True)
 
 
@@ -192,6 +222,16 @@ class WalletServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEntrySpan(self, request, context):
+        """Finds which of a wallet's entries are of a span of time, and its balance before and after them: ListEntries
+        from after_number lists them, up to last_number. Where one span ends, the next one begins: entries are
+        divided by their numbers, so that none is in two spans and none between them. Safe to repeat.
+        Errors: INVALID_ARGUMENT, NOT_FOUND OWNER_NOT_FOUND, FAILED_PRECONDITION CURRENCY_MISMATCH (no such wallet).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExecuteTransfers(self, request, context):
         """Moves money: for each item one debit, one credit, two numbered entries. Answers every item for
         itself, in request order; at most 256 items. Items are executed in request order. Safe to repeat: a transfer
@@ -221,6 +261,49 @@ class WalletServiceServicer:
         """Reads what became of transfers, by payment, leaving out payments without an outcome; at most 512.
         Safe to repeat.
         Errors: INVALID_ARGUMENT (number of ids).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DigestTransfers(self, request, context):
+        """Adds up the transfers of ranges of payment ids, each range for itself, in request order, and counts the entries that do not
+        fit: to their transfer, or to the entry before; at most 64. What is read is bounded by rows_max, which a caller keeps
+        small enough for its deadline. Safe to repeat.
+        Errors: INVALID_ARGUMENT (number of ranges, no end_id, rows_max negative), UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTransferRecords(self, request, context):
+        """Lists the transfers of ranges of payment ids, and the entries that do not fit; at most 64 ranges. Safe to repeat.
+        Errors: as DigestTransfers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DigestBalances(self, request, context):
+        """Adds up the balances that the wallets of ranges of wallet ids had at a moment, each range for itself, in request order, and counts
+        those whose last entry says another one; at most 64. Empty wallets are left out. Safe to repeat.
+        Errors: as DigestTransfers, INVALID_ARGUMENT (no as_of_time).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBalanceRecords(self, request, context):
+        """Lists the balances that wallets had at a moment; at most 64 ranges. Safe to repeat.
+        Errors: as DigestBalances.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNewestMoves(self, request, context):
+        """Lists what moved a wallet last, so that a book which lags behind can be compared exactly. Safe to repeat.
+        Errors: INVALID_ARGUMENT (negative count_max).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -279,6 +362,11 @@ def add_WalletServiceServicer_to_server(servicer, server):
                     request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListEntriesRequest.FromString,
                     response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListEntriesResponse.SerializeToString,
             ),
+            'GetEntrySpan': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEntrySpan,
+                    request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.GetEntrySpanRequest.FromString,
+                    response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.GetEntrySpanResponse.SerializeToString,
+            ),
             'ExecuteTransfers': grpc.unary_unary_rpc_method_handler(
                     servicer.ExecuteTransfers,
                     request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ExecuteTransfersRequest.FromString,
@@ -293,6 +381,31 @@ def add_WalletServiceServicer_to_server(servicer, server):
                     servicer.BatchGetTransfers,
                     request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersRequest.FromString,
                     response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersResponse.SerializeToString,
+            ),
+            'DigestTransfers': grpc.unary_unary_rpc_method_handler(
+                    servicer.DigestTransfers,
+                    request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestTransfersRequest.FromString,
+                    response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestTransfersResponse.SerializeToString,
+            ),
+            'ListTransferRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTransferRecords,
+                    request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListTransferRecordsRequest.FromString,
+                    response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListTransferRecordsResponse.SerializeToString,
+            ),
+            'DigestBalances': grpc.unary_unary_rpc_method_handler(
+                    servicer.DigestBalances,
+                    request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestBalancesRequest.FromString,
+                    response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestBalancesResponse.SerializeToString,
+            ),
+            'ListBalanceRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBalanceRecords,
+                    request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListBalanceRecordsRequest.FromString,
+                    response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListBalanceRecordsResponse.SerializeToString,
+            ),
+            'ListNewestMoves': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNewestMoves,
+                    request_deserializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListNewestMovesRequest.FromString,
+                    response_serializer=qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListNewestMovesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -577,6 +690,33 @@ class WalletService:
             _registered_method=True)
 
     @staticmethod
+    def GetEntrySpan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.wallet.v1.WalletService/GetEntrySpan',
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.GetEntrySpanRequest.SerializeToString,
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.GetEntrySpanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ExecuteTransfers(request,
             target,
             options=(),
@@ -647,6 +787,141 @@ class WalletService:
             '/qrpay.wallet.v1.WalletService/BatchGetTransfers',
             qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersRequest.SerializeToString,
             qrpay_dot_wallet_dot_v1_dot_wallet__pb2.BatchGetTransfersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DigestTransfers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.wallet.v1.WalletService/DigestTransfers',
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestTransfersRequest.SerializeToString,
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestTransfersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTransferRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.wallet.v1.WalletService/ListTransferRecords',
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListTransferRecordsRequest.SerializeToString,
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListTransferRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DigestBalances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.wallet.v1.WalletService/DigestBalances',
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestBalancesRequest.SerializeToString,
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.DigestBalancesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBalanceRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.wallet.v1.WalletService/ListBalanceRecords',
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListBalanceRecordsRequest.SerializeToString,
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListBalanceRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNewestMoves(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.wallet.v1.WalletService/ListNewestMoves',
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListNewestMovesRequest.SerializeToString,
+            qrpay_dot_wallet_dot_v1_dot_wallet__pb2.ListNewestMovesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,6 +62,12 @@ class WalletServiceStub:
     """Lists a wallet's entries in order of their number. Safe to repeat.
     Errors: NOT_FOUND OWNER_NOT_FOUND, FAILED_PRECONDITION CURRENCY_MISMATCH (no such wallet).
     """
+    GetEntrySpan: _aio.UnaryUnaryMultiCallable[_wallet_pb2.GetEntrySpanRequest, _wallet_pb2.GetEntrySpanResponse]
+    """Finds which of a wallet's entries are of a span of time, and its balance before and after them: ListEntries
+    from after_number lists them, up to last_number. Where one span ends, the next one begins: entries are
+    divided by their numbers, so that none is in two spans and none between them. Safe to repeat.
+    Errors: INVALID_ARGUMENT, NOT_FOUND OWNER_NOT_FOUND, FAILED_PRECONDITION CURRENCY_MISMATCH (no such wallet).
+    """
     ExecuteTransfers: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ExecuteTransfersRequest, _wallet_pb2.ExecuteTransfersResponse]
     """Moves money: for each item one debit, one credit, two numbered entries. Answers every item for
     itself, in request order; at most 256 items. Items are executed in request order. Safe to repeat: a transfer
@@ -83,6 +89,29 @@ class WalletServiceStub:
     """Reads what became of transfers, by payment, leaving out payments without an outcome; at most 512.
     Safe to repeat.
     Errors: INVALID_ARGUMENT (number of ids).
+    """
+    DigestTransfers: _aio.UnaryUnaryMultiCallable[_wallet_pb2.DigestTransfersRequest, _wallet_pb2.DigestTransfersResponse]
+    """Adds up the transfers of ranges of payment ids, each range for itself, in request order, and counts the entries that do not
+    fit: to their transfer, or to the entry before; at most 64. What is read is bounded by rows_max, which a caller keeps
+    small enough for its deadline. Safe to repeat.
+    Errors: INVALID_ARGUMENT (number of ranges, no end_id, rows_max negative), UNAVAILABLE.
+    """
+    ListTransferRecords: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ListTransferRecordsRequest, _wallet_pb2.ListTransferRecordsResponse]
+    """Lists the transfers of ranges of payment ids, and the entries that do not fit; at most 64 ranges. Safe to repeat.
+    Errors: as DigestTransfers.
+    """
+    DigestBalances: _aio.UnaryUnaryMultiCallable[_wallet_pb2.DigestBalancesRequest, _wallet_pb2.DigestBalancesResponse]
+    """Adds up the balances that the wallets of ranges of wallet ids had at a moment, each range for itself, in request order, and counts
+    those whose last entry says another one; at most 64. Empty wallets are left out. Safe to repeat.
+    Errors: as DigestTransfers, INVALID_ARGUMENT (no as_of_time).
+    """
+    ListBalanceRecords: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ListBalanceRecordsRequest, _wallet_pb2.ListBalanceRecordsResponse]
+    """Lists the balances that wallets had at a moment; at most 64 ranges. Safe to repeat.
+    Errors: as DigestBalances.
+    """
+    ListNewestMoves: _aio.UnaryUnaryMultiCallable[_wallet_pb2.ListNewestMovesRequest, _wallet_pb2.ListNewestMovesResponse]
+    """Lists what moved a wallet last, so that a book which lags behind can be compared exactly. Safe to repeat.
+    Errors: INVALID_ARGUMENT (negative count_max).
     """
 
 class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -195,6 +224,18 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetEntrySpan(
+        self,
+        request: _wallet_pb2.GetEntrySpanRequest,
+        context: _aio.ServicerContext[_wallet_pb2.GetEntrySpanRequest, _abc.Awaitable[_wallet_pb2.GetEntrySpanResponse]],
+    ) -> _abc.Awaitable[_wallet_pb2.GetEntrySpanResponse]:
+        """Finds which of a wallet's entries are of a span of time, and its balance before and after them: ListEntries
+        from after_number lists them, up to last_number. Where one span ends, the next one begins: entries are
+        divided by their numbers, so that none is in two spans and none between them. Safe to repeat.
+        Errors: INVALID_ARGUMENT, NOT_FOUND OWNER_NOT_FOUND, FAILED_PRECONDITION CURRENCY_MISMATCH (no such wallet).
+        """
+
+    @_abc_1.abstractmethod
     def ExecuteTransfers(
         self,
         request: _wallet_pb2.ExecuteTransfersRequest,
@@ -232,6 +273,59 @@ class WalletServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads what became of transfers, by payment, leaving out payments without an outcome; at most 512.
         Safe to repeat.
         Errors: INVALID_ARGUMENT (number of ids).
+        """
+
+    @_abc_1.abstractmethod
+    def DigestTransfers(
+        self,
+        request: _wallet_pb2.DigestTransfersRequest,
+        context: _aio.ServicerContext[_wallet_pb2.DigestTransfersRequest, _abc.Awaitable[_wallet_pb2.DigestTransfersResponse]],
+    ) -> _abc.Awaitable[_wallet_pb2.DigestTransfersResponse]:
+        """Adds up the transfers of ranges of payment ids, each range for itself, in request order, and counts the entries that do not
+        fit: to their transfer, or to the entry before; at most 64. What is read is bounded by rows_max, which a caller keeps
+        small enough for its deadline. Safe to repeat.
+        Errors: INVALID_ARGUMENT (number of ranges, no end_id, rows_max negative), UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def ListTransferRecords(
+        self,
+        request: _wallet_pb2.ListTransferRecordsRequest,
+        context: _aio.ServicerContext[_wallet_pb2.ListTransferRecordsRequest, _abc.Awaitable[_wallet_pb2.ListTransferRecordsResponse]],
+    ) -> _abc.Awaitable[_wallet_pb2.ListTransferRecordsResponse]:
+        """Lists the transfers of ranges of payment ids, and the entries that do not fit; at most 64 ranges. Safe to repeat.
+        Errors: as DigestTransfers.
+        """
+
+    @_abc_1.abstractmethod
+    def DigestBalances(
+        self,
+        request: _wallet_pb2.DigestBalancesRequest,
+        context: _aio.ServicerContext[_wallet_pb2.DigestBalancesRequest, _abc.Awaitable[_wallet_pb2.DigestBalancesResponse]],
+    ) -> _abc.Awaitable[_wallet_pb2.DigestBalancesResponse]:
+        """Adds up the balances that the wallets of ranges of wallet ids had at a moment, each range for itself, in request order, and counts
+        those whose last entry says another one; at most 64. Empty wallets are left out. Safe to repeat.
+        Errors: as DigestTransfers, INVALID_ARGUMENT (no as_of_time).
+        """
+
+    @_abc_1.abstractmethod
+    def ListBalanceRecords(
+        self,
+        request: _wallet_pb2.ListBalanceRecordsRequest,
+        context: _aio.ServicerContext[_wallet_pb2.ListBalanceRecordsRequest, _abc.Awaitable[_wallet_pb2.ListBalanceRecordsResponse]],
+    ) -> _abc.Awaitable[_wallet_pb2.ListBalanceRecordsResponse]:
+        """Lists the balances that wallets had at a moment; at most 64 ranges. Safe to repeat.
+        Errors: as DigestBalances.
+        """
+
+    @_abc_1.abstractmethod
+    def ListNewestMoves(
+        self,
+        request: _wallet_pb2.ListNewestMovesRequest,
+        context: _aio.ServicerContext[_wallet_pb2.ListNewestMovesRequest, _abc.Awaitable[_wallet_pb2.ListNewestMovesResponse]],
+    ) -> _abc.Awaitable[_wallet_pb2.ListNewestMovesResponse]:
+        """Lists what moved a wallet last, so that a book which lags behind can be compared exactly. Safe to repeat.
+        Errors: INVALID_ARGUMENT (negative count_max).
         """
 
 def add_WalletServiceServicer_to_server(servicer: WalletServiceServicer, server: _aio.Server) -> None: ...
