@@ -17,9 +17,9 @@ from barcode_svc.errors import LogoInvalid, LogoNotFound, MerchantClosed
 from barcode_svc.merchants import Merchants
 from barcode_svc.model import Merchant
 from barcode_svc.pictures import NotALogo, PictureFormat
-from barcode_svc.studio import Studio
 from chassis.errors import InvalidArgument, Unavailable
 from chassis.logs import get_logger
+from chassis.studio import Studio
 
 WIDTH_MIN, WIDTH_MAX = pictures.WIDTHS[0], pictures.WIDTHS[-1]
 

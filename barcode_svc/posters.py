@@ -10,30 +10,24 @@ Drawing takes tens of milliseconds of CPU: call it in a thread.
 from __future__ import annotations
 
 import io
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cache
 from itertools import groupby
-from pathlib import Path
 
-from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from fpdf.drawing_primitives import DeviceGray
 from fpdf.enums import PathPaintRule
-from fpdf.fonts import TTFFont
 from PIL import Image
 
 from barcode_svc import images
 from barcode_svc.poster_words import DEFAULT_LANGUAGE, POSTER_WORDS
+from chassis.fonts import FAMILY, fonts_of, has_letters_of
 
 LOGO_PIXELS_MAX = 4_000_000
 """A larger logo is refused: unpacked it would take more than 16 MB."""
 _LOGO_FORMATS = ("PNG", "JPEG", "WEBP")
-
-_FONTS = Path(__file__).with_name("fonts")
-_FAMILY = "noto sans"
 
 _INK = (17, 24, 39)
 _QUIET_INK = (90, 99, 114)
@@ -109,7 +103,7 @@ _NAME_POINTS_MIN = 30.0
 def _head(sheet: _Sheet, poster: Poster) -> None:
     """Logo, name and city, together in the middle of the room above the panel."""
     name, beside = poster.name, poster.city
-    if poster.local_name and _has_letters_of(poster.local_name):
+    if poster.local_name and has_letters_of(poster.local_name):
         name, beside = poster.local_name, f"{poster.name} · {poster.city}"
     lines, points = sheet.broken(name, points=_NAME_POINTS, points_min=_NAME_POINTS_MIN)
     logo = _logo(poster.logo) if poster.logo is not None else None
@@ -168,11 +162,8 @@ class _Sheet:
         self._pdf.set_margin(0)
         self._pdf.set_auto_page_break(False)
         self._pdf.set_creation_date(datetime(2000, 1, 1, tzinfo=UTC))  # the same bytes every day
-        for style, weight in (("", "Regular"), ("B", "Bold")):
-            self._pdf.add_font(_FAMILY, style, _FONTS / f"NotoSans-{weight}.ttf")
-        self._fonts = [
-            font.ttfont for font in self._pdf.fonts.values() if isinstance(font, TTFFont)
-        ]
+        self._fonts = ExitStack()
+        self._fonts.enter_context(fonts_of(self._pdf))
         self._pdf.add_page()
 
     def describe(self, *, title: str, language: str) -> None:
@@ -272,9 +263,8 @@ class _Sheet:
         return bytes(self._pdf.output())
 
     def close(self) -> None:
-        """Close the fonts' files, which the library keeps open."""
-        for font in self._fonts:
-            font.close()
+        """Give the fonts back."""
+        self._fonts.close()
 
     @property
     def _limit(self) -> float:
@@ -283,7 +273,7 @@ class _Sheet:
 
     def _text_width(self, text: str, *, bold: bool, points: float) -> float:
         """In millimetres of the page; the font is set afterwards."""
-        self._pdf.set_font(_FAMILY, "B" if bold else "", points)
+        self._pdf.set_font(FAMILY, "B" if bold else "", points)
         return float(self._pdf.get_string_width(text))
 
 
@@ -303,14 +293,3 @@ def _logo(content: bytes) -> Image.Image:
     ground = Image.new("RGB", picture.size, _WHITE)
     ground.paste(picture, mask=picture.getchannel("A"))
     return ground
-
-
-def _has_letters_of(text: str) -> bool:
-    return all(ord(character) in _letters() for character in text)
-
-
-@cache
-def _letters() -> frozenset[int]:
-    """The characters of the bold font, in which names are set."""
-    with TTFont(_FONTS / "NotoSans-Bold.ttf", lazy=True) as font:
-        return frozenset(font.getBestCmap())

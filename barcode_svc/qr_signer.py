@@ -7,10 +7,6 @@ it follows from the key, so that two can never be mixed up.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,10 +18,10 @@ from barcode_svc import merchant_qr
 from barcode_svc.errors import QrInvalid
 from barcode_svc.merchant_qr import KEY_ID_LENGTH, MerchantQr
 from chassis.settings import Secret
+from chassis.signing import read_key, thumbprint
 
 KEYS_MAX = 16
 """Keys that are accepted at a time, the one that signs included."""
-_KEY_FORM = re.compile(r"[0-9A-Za-z_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +33,9 @@ class PublicKey:
     """32 bytes."""
 
 
-def read_key(text: str) -> bytes:
-    """A key, private or public: 32 bytes as 43 characters of base64url (RFC 8037: d, x).
-
-    Raises ValueError, which does not quote it.
-    """
-    if not _KEY_FORM.fullmatch(text):
-        raise ValueError("is not an Ed25519 key: 43 characters of base64url")
-    return base64.urlsafe_b64decode(text + "=")
-
-
 def key_id_of(content: bytes) -> str:
-    """The id of a public key: the head of its thumbprint (RFC 7638, RFC 8037 appendix A.3)."""
-    jwk = {"crv": "Ed25519", "kty": "OKP", "x": encode_key(content)}
-    document = json.dumps(jwk, separators=(",", ":"), sort_keys=True)
-    digest = hashlib.sha256(document.encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode()[:KEY_ID_LENGTH]
-
-
-def encode_key(content: bytes) -> str:
-    """Its base64url, without padding."""
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    """The id of a public key in a code: the head of its thumbprint."""
+    return thumbprint(content)[:KEY_ID_LENGTH]
 
 
 class QrSigner:

@@ -15,6 +15,9 @@ from chassis.clock import Clock
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+_RANDOM_BITS = 80
+NUMBERS = 2**128
+"""How many ids there are with one prefix."""
 _ID_PATTERN = re.compile(r"[a-z]{3}_[0-9A-HJKMNP-TV-Z]{26}")
 
 
@@ -28,11 +31,29 @@ class IdMaker:
     def make(self, prefix: str) -> str:
         """A new id: ``prefix`` (three lower-case letters), an underscore, 26 characters."""
         milliseconds = int(self._clock.now().timestamp() * 1000)
-        number = milliseconds << 80 | int.from_bytes(self._random_bytes(10), "big")
-        # 13 pairs of 5-bit digits; a table of pairs halves the work of this hot function.
-        return f"{prefix}_" + "".join(
-            [_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)]
-        )
+        number = milliseconds << _RANDOM_BITS | int.from_bytes(self._random_bytes(10), "big")
+        return id_of(prefix, number)
+
+
+def id_of(prefix: str, number: int) -> str:
+    """The id of a number of 128 bits: ids sort as their numbers do. One more than the last is fine,
+    as the end of a range."""
+    assert 0 <= number <= NUMBERS, "ids have 128 bits"
+    # 13 pairs of 5-bit digits; a table of pairs halves the work of this hot function.
+    return f"{prefix}_" + "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+def first_number(milliseconds: int) -> int:
+    """The smallest number of an id that is made in this millisecond since 1970."""
+    return min(max(0, milliseconds) << _RANDOM_BITS, NUMBERS)
+
+
+def milliseconds_of(made_id: str) -> int:
+    """When an id of ``IdMaker`` was made, since 1970."""
+    number = 0
+    for digit in made_id.partition("_")[2][:10]:
+        number = number << 5 | _ALPHABET.index(digit)
+    return number
 
 
 def is_id(text: str, prefix: str) -> bool:

@@ -19,8 +19,8 @@ from barcode_svc.errors import LogoInvalid, LogoNotFound, MerchantClosed, Mercha
 from barcode_svc.logos import Logos, RenderedLogo
 from barcode_svc.merchants import Merchants
 from barcode_svc.model import Merchant
-from barcode_svc.studio import Studio
 from chassis.errors import InvalidArgument, Overloaded, Unavailable
+from chassis.studio import Studio
 from tests.integration.barcode_svc.test_blobs import files_of
 from tests.integration.barcode_svc.test_merchant_records import CAFE, OTHER
 from tests.unit.barcode_svc.files import animated, bomb, encoded, opened, picture

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageOps
 
-from barcode_svc import images, posters
+import chassis.fonts
+from barcode_svc import images
 from barcode_svc.drawing import Draughtsman
 from barcode_svc.poster_words import DEFAULT_LANGUAGE, POSTER_WORDS
 from barcode_svc.posters import LOGO_PIXELS_MAX, Poster, PosterSize, poster_pdf
@@ -78,7 +79,7 @@ def test_gateway_and_service_have_the_same_languages() -> None:
 def test_the_fonts_have_all_letters(weight: str) -> None:
     """Goal: no word of ours, and no name that a code can carry, has a box instead of a letter; the
     licence travels with the fonts."""
-    fonts = Path(posters.__file__).with_name("fonts")
+    fonts = Path(chassis.fonts.__file__).parent
     letters = TTFont(fonts / f"NotoSans-{weight}.ttf").getBestCmap()
     said = {text for words in POSTER_WORDS.values() for text in dataclasses.astuple(words)}
     needed = set("".join(said)) | {chr(code) for code in range(0x20, 0x7F)} | {"·"}

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from barcode_svc import emvco
 from barcode_svc.errors import QrInvalid, QrNotOurs
 from barcode_svc.merchant_qr import MerchantQr
-from barcode_svc.qr_signer import QrSigner, encode_key, key_id_of, read_key
+from barcode_svc.qr_signer import QrSigner, key_id_of
 from chassis.settings import Secret
+from chassis.signing import encode_key, read_key
 from tests.unit.barcode_svc.payloads import (
     CAFE,
     KEY_ID,

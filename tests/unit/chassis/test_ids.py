@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import SystemClock
-from chassis.ids import IdMaker, is_id
+from chassis.ids import NUMBERS, IdMaker, first_number, id_of, is_id, milliseconds_of
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 TIMES = st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
@@ -85,3 +85,26 @@ def test_what_is_no_id(text: str) -> None:
     """Wrong length, characters, prefix, or something after the end."""
     assert not is_id(text, "pay")
     assert is_id("pay_" + "0" * 26, "pay")
+
+
+@given(now=TIMES, random=st.binary(min_size=10, max_size=10))
+def test_the_ids_of_a_time_are_a_range(now: datetime, random: bytes) -> None:
+    """An id lies between the first of its millisecond and the first of the next, and says which
+    one that is."""
+    made, milliseconds = make(now, random), int(now.timestamp() * 1000)
+    assert milliseconds_of(made) == milliseconds
+    first, after = (id_of("pay", first_number(milliseconds + later)) for later in (0, 1))
+    assert first <= made < after
+
+
+@given(numbers=st.lists(st.integers(0, NUMBERS), min_size=2, max_size=2))
+def test_ids_sort_as_their_numbers(numbers: list[int]) -> None:
+    """The text of an id says as much as its number, up to the end of all of them."""
+    low, high = sorted(numbers)
+    assert (id_of("pay", low) < id_of("pay", high)) == (low < high)
+
+
+def test_times_beyond_all_ids_are_their_ends() -> None:
+    """A moment before 1970 or in the far future is no error: nothing was made then."""
+    assert first_number(-1) == 0
+    assert first_number(2**60) == NUMBERS

@@ -1,8 +1,8 @@
-"""Where pictures are drawn: processes beside ours, a few, started when the first picture comes.
+"""Where pictures and documents are drawn: processes beside ours, a few, started when first needed.
 
-Not threads. Decoders of pictures are the code that strangers' files break most often: a process of
-its own can run out of memory, crash or spin without taking barcodes with it, and does not hold up
-the event loop, which some decoders do for a tenth of a second.
+Not threads. What takes seconds of CPU would hold up the event loop all that time; and decoders of
+pictures are the code that strangers' files break most often: a process of its own can run out of
+memory, crash or spin without taking anything else with it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from chassis.errors import Overloaded, Unavailable
@@ -33,7 +34,7 @@ _TASKS_PER_PROCESS = 256
 
 
 class Studio:
-    """Runs functions of ``pictures`` in at most ``processes_max`` processes.
+    """Runs functions of modules in at most ``processes_max`` processes.
 
     At most ``waiting_max`` calls are in it at a time; one that takes longer than ``seconds_max``
     is ended with its process.
@@ -83,6 +84,18 @@ class Studio:
                 self._pool = None
             _LOG.error("a drawing process ended", function=function.__name__)
             raise Unavailable from error
+
+
+@asynccontextmanager
+async def open_studio(
+    *, processes_max: int, waiting_max: int, seconds_max: float
+) -> AsyncIterator[Studio]:
+    """A studio for the time of the block."""
+    studio = Studio(processes_max=processes_max, waiting_max=waiting_max, seconds_max=seconds_max)
+    try:
+        yield studio
+    finally:
+        await studio.close()
 
 
 def _begin() -> None:

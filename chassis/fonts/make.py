@@ -1,8 +1,8 @@
-"""Cut the poster's fonts from Noto Sans: ``python barcode_svc/fonts/make.py`` writes them here.
+"""Cut the printed fonts from Noto Sans: ``python chassis/fonts/make.py`` writes them here.
 
 The original is one variable font of 2 MB with every script that Noto Sans has; fixing a weight
 takes seconds, too long for a request. What is kept: Latin with Vietnamese, Greek, Cyrillic,
-punctuation and currency signs, at two weights, without hints (a poster is not a screen).
+punctuation and currency signs, at two weights, without hints (paper is not a screen).
 
 Noto Sans is under the SIL Open Font License (``OFL.txt`` beside this file), which allows changed
 copies and embedding, and it reserves no name.
