@@ -19,13 +19,31 @@ from typing import Generic, NamedTuple, TypeGuard, TypeVar
 
 from chassis.errors import DeadlineExceeded, OutcomeUnknown, Overloaded, ServiceError, Unavailable
 from chassis.logs import get_logger
+from chassis.metrics import SECONDS, SIZES, Histogram
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LOG = get_logger(__name__)
 
+_SIZE = Histogram(
+    "qrpay.batch.size",
+    unit="{item}",
+    description="Items that were worked on together.",
+    bounds=SIZES,
+    attributes=("qrpay.batch.name",),
+)
+_WAITED = Histogram(
+    "qrpay.batch.wait",
+    unit="s",
+    description="How long the oldest item of a batch had waited when its work began.",
+    bounds=SECONDS,
+    attributes=("qrpay.batch.name",),
+)
 
+_PATIENCE_FACTOR = 3.0
+_LATELY = 0.2
+"""How much the newest batch counts in what batches take lately."""
 _OUTAGES = {Overloaded.reason, DeadlineExceeded.reason}
 
 
@@ -37,6 +55,11 @@ def is_outage(error: BaseException | None) -> TypeGuard[ServiceError]:
     return isinstance(error, Unavailable) or (
         isinstance(error, ServiceError) and error.reason in _OUTAGES
     )
+
+
+def count_batch(name: str, size: int) -> None:
+    """Count the items of a batch, for those who watch. A ``Batcher`` does that itself."""
+    _SIZE.record(size, name)
 
 
 class BatchContractError(RuntimeError):
@@ -100,8 +123,8 @@ class Batcher(Generic[Item, Result]):
     With ``wait_seconds_max``, nothing is taken while the oldest item has waited longer than that: a
     bound in time holds at every speed, where one in items means a second here and a minute there.
     With ``patience_seconds``, another batch starts beside one in flight only when that one has
-    taken so long, or when a full one waits: larger batches, and still no queueing behind one that
-    hangs.
+    taken so long, and thrice as long as batches take lately, or when a full one waits: larger
+    batches also when all is slow, and still no queueing behind one that hangs.
 
     Belongs to one event loop. ``process`` runs outside of any request's context, because deadline,
     trace and cancellation of one submitter are not its neighbours': it must bring its own deadline.
@@ -133,6 +156,8 @@ class Batcher(Generic[Item, Result]):
         self._in_flight: set[asyncio.Task[None]] = set()
         self._young: set[asyncio.Task[None]] = set()
         """Those in flight that patience is not lost with yet."""
+        self._typical_seconds = 0.0
+        """What batches take lately."""
         self._start_scheduled = False
         self._closed = False
 
@@ -185,7 +210,8 @@ class Batcher(Generic[Item, Result]):
             task.add_done_callback(self._finished)
             if self._patience_seconds:
                 self._young.add(task)
-                loop.call_later(self._patience_seconds, self._lose_patience, task)
+                patience = max(self._patience_seconds, _PATIENCE_FACTOR * self._typical_seconds)
+                loop.call_later(patience, self._lose_patience, task)
 
     def _may_start(self) -> bool:
         if len(self._in_flight) >= self._concurrency:
@@ -212,6 +238,10 @@ class Batcher(Generic[Item, Result]):
 
     async def _run(self, batch: list[_Waiting[Item, Result]]) -> None:
         outcomes: Sequence[Result | Exception]
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        count_batch(self._name, len(batch))
+        _WAITED.record(began - batch[0].since, self._name)
         try:
             if self._on_batch is not None:
                 self._on_batch(len(batch))
@@ -222,6 +252,7 @@ class Batcher(Generic[Item, Result]):
             outcomes = [OutcomeUnknown()] * len(batch)
         except Exception as error:  # noqa: BLE001 - a programming error, shown to everybody it hits
             outcomes = [error] * len(batch)
+        self._typical_seconds += _LATELY * (loop.time() - began - self._typical_seconds)
         for (_, answer, _), outcome in zip(batch, outcomes, strict=True):
             if answer.done():  # its submitter was cancelled while it was in flight
                 continue

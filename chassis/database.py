@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
+from opentelemetry import trace
 from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from chassis import tracing
 from chassis.errors import OutcomeUnknown, Unavailable
 from chassis.logs import get_logger
+from chassis.pool_metrics import PoolUsage
 from chassis.settings import Secret
 from chassis.watchdog import Watchdog, WatchedConnection
 
@@ -28,6 +31,7 @@ Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
 
 _LOG = get_logger(__name__)
+_TRACER = trace.get_tracer("qrpay.database")
 
 _ATTEMPTS_MAX = 4
 _RETRIED_STATES = {"40001", "40P01"}
@@ -43,8 +47,9 @@ read-only or has a full disk."""
 class Database:
     """A pool of connections to one database, for one role."""
 
-    def __init__(self, engine: AsyncEngine, *, transaction_seconds_max: float) -> None:
+    def __init__(self, engine: AsyncEngine, *, name: str, transaction_seconds_max: float) -> None:
         self._engine = engine
+        self._usage = PoolUsage(engine, name=name)
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._seconds_max = transaction_seconds_max
         self._running: set[asyncio.Task[Any]] = set()
@@ -72,8 +77,8 @@ class Database:
         no_more_at = loop.time() + self._seconds_max
         for attempt in range(1, 3):
             try:
-                async with self._reader.connect() as connection:
-                    return await work(connection)
+                with _span("read", self._engine):
+                    return await self._read(work)
             except (exc.DBAPIError, exc.TimeoutError, psycopg.Error, OSError) as error:
                 # The first try may meet a connection that died while it lay in the pool.
                 if not is_away(error):
@@ -82,6 +87,15 @@ class Database:
                 if attempt > 1 or late or isinstance(error, exc.TimeoutError):
                     raise Unavailable from error
         raise AssertionError("unreachable")
+
+    async def _read(self, work: Work[Result]) -> Result:
+        connection = self._reader.connect()
+        with self._usage.waiting():
+            await connection.start()
+        try:
+            return await work(connection)
+        finally:
+            await asyncio.shield(connection.close())
 
     async def ping(self) -> bool:
         """Whether a statement can be executed now."""
@@ -93,6 +107,7 @@ class Database:
         if self._running:
             await asyncio.wait(self._running, timeout=self._seconds_max)
         await self._engine.dispose()
+        self._usage.close()
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
@@ -119,15 +134,47 @@ class Database:
         raise AssertionError("unreachable")
 
     async def _attempt(self, work: Work[Result]) -> Result:
-        connection = await self._engine.connect()
+        with _span("transaction", self._engine):
+            return await self._commit_once(work)
+
+    async def _commit_once(self, work: Work[Result]) -> Result:
+        with self._usage.waiting():
+            connection = await self._engine.connect()
         try:
             result = await work(connection)
-            await _commit(connection)
+            with self._usage.committing():
+                await _commit(connection)
             return result
         finally:
             # What is known by now stays so, whatever becomes of the rollback.
             with suppress(exc.DBAPIError, psycopg.Error, OSError):
                 await connection.close()
+
+
+@contextmanager
+def _span(operation: str, engine: AsyncEngine) -> Iterator[None]:
+    """A span for work with the database, waiting for a connection included, if whatever it is done
+    for is traced. Not a word of the statements: they have people's names in them."""
+    if not trace.get_current_span().is_recording():
+        yield
+        return
+    namespace = engine.url.database or ""
+    with _TRACER.start_as_current_span(
+        f"{operation} {namespace}",
+        kind=trace.SpanKind.CLIENT,
+        attributes={
+            "db.system.name": "postgresql",
+            "db.namespace": namespace,
+            "db.operation.name": operation,
+        },
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            yield
+        except BaseException as error:
+            tracing.fail(span, sqlstate(error) or tracing.reason_of(error))
+            raise
 
 
 async def _commit(connection: AsyncConnection) -> None:
@@ -189,7 +236,9 @@ async def open_database(
         },
     )
     watchdog.guard(engine)
-    database = Database(engine, transaction_seconds_max=transaction_seconds_max)
+    database = Database(
+        engine, name=application_name, transaction_seconds_max=transaction_seconds_max
+    )
     try:
         yield database
     finally:

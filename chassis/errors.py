@@ -16,7 +16,7 @@ not a ServiceError never leaves the process: the server answers INTERNAL without
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
 import grpc
@@ -83,6 +83,13 @@ class InvalidArgument(ServiceError):
     def __init__(self, violations: Iterable[FieldViolation | tuple[str, str]]) -> None:
         self.violations = tuple(FieldViolation(*violation) for violation in violations)
         super().__init__("; ".join(f"{field}: {text}" for field, text in self.violations) or None)
+
+
+def refuse(faults: Mapping[str, str | None]) -> None:
+    """Raise ``InvalidArgument`` if any field of a request has a fault."""
+    violations = [FieldViolation(field, fault) for field, fault in faults.items() if fault]
+    if violations:
+        raise InvalidArgument(violations)
 
 
 class PermissionDenied(ServiceError):

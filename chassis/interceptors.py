@@ -1,4 +1,5 @@
-"""What surrounds every RPC, in this order: span, errors, a place, caller, deadline, handler."""
+"""What surrounds every RPC, in this order: metrics, span, errors, a place, caller, deadline,
+handler."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from typing import Any
 import grpc
 from grpc_status import rpc_status
 from opentelemetry import trace
+from opentelemetry.context import Context
 
+from chassis import tracing
 from chassis.channel import deadline
 from chassis.errors import (
     DeadlineExceeded,
@@ -19,6 +22,7 @@ from chassis.errors import (
     to_status,
 )
 from chassis.logs import get_logger
+from chassis.rpc_metrics import FAULTS, measure, status_name
 from chassis.telemetry import context_of, traceparent_of_metadata
 from chassis.tls import peer_identity
 
@@ -74,24 +78,55 @@ class Shell(grpc.aio.ServerInterceptor):
             handler = check_caller(handler, allowed=frozenset(self._callers[method]))
             handler = take_place(handler, places=self._places)
         handler = map_errors(handler, method=method)
-        return make_span(handler, method=method)
+        return measure(make_span(handler, method=method), method=method)
 
 
 def make_span(handler: Handler, *, method: str) -> Handler:
-    """One server span per call, child of the caller's."""
+    """One server span per call that is traced: child of the caller's, or the begin of a trace if
+    the caller is no process of ours."""
     name = method.removeprefix("/")
 
     async def traced(request: Any, context: Any) -> Any:
-        parent = traceparent_of_metadata(context.invocation_metadata())
+        parent = _parent_of(context)
+        if parent is None:
+            return await handler(request, context)
         with _TRACER.start_as_current_span(
             name,
-            context=context_of(parent) if parent else None,
+            context=parent,
             kind=trace.SpanKind.SERVER,
             attributes={"rpc.system.name": "grpc", "rpc.method": name},
-        ):
-            return await handler(request, context)
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                return await handler(request, context)
+            except asyncio.CancelledError:
+                span.set_attribute("rpc.response.status_code", grpc.StatusCode.CANCELLED.name)
+                tracing.fail(span, grpc.StatusCode.CANCELLED.name)
+                raise
+            finally:
+                _tell_status(span, context)
 
     return traced
+
+
+def _parent_of(context: Any) -> Context | None:
+    """The context that a call's span begins in; None: it is not traced."""
+    if parent := tracing.valid_traceparent(traceparent_of_metadata(context.invocation_metadata())):
+        # Also where no spans are made: whoever is called next may make some.
+        return context_of(parent) if tracing.is_sampled(parent) else None
+    if not tracing.is_on() or peer_identity(context.auth_context()) in tracing.INSIDE:
+        return None
+    return Context() if tracing.begins() else None
+
+
+def _tell_status(span: trace.Span, context: Any) -> None:
+    name = status_name(context)
+    if not name:
+        return
+    span.set_attribute("rpc.response.status_code", name)
+    if name in FAULTS:
+        tracing.fail(span, name)
 
 
 def map_errors(handler: Handler, *, method: str) -> Handler:

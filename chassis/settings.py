@@ -67,10 +67,18 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The certificate's private key, PEM."""
     tls_ca_file: Path
     """The certificates of the authority that signs every identity of the mesh, PEM."""
+    admin_listen: Annotated[str, msgspec.Meta(pattern=r"^$|^.+:[0-9]{1,5}$")] = "127.0.0.1:0"
+    """Address and port of the admin port (metrics, liveness), which asks nobody who they are; port
+    0 takes a free one. Empty: there is none."""
+    readings_every_seconds: PositiveSeconds = 15.0
+    """How often metrics are read that take a question to a database or to the queue."""
     otel_exporter_otlp_endpoint: str = ""
-    """Where traces go, over OTLP/gRPC; empty: no spans are made."""
-    otel_traces_sampler_arg: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    """Where traces and metrics go, over OTLP/gRPC; empty: no spans are made."""
+    otel_traces_sampler_arg: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     """Share of the requests without a sampling decision of their own that are traced."""
+    trace_slow_seconds: PositiveSeconds = 2.0
+    """A payment or a request that took so long is traced afterwards, also if it was not sampled, as
+    are those that failed."""
     drain_seconds: PositiveSeconds = 10.0
     """How long a stopping process may finish what it has begun."""
     drain_delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0

@@ -18,7 +18,9 @@ from __future__ import annotations
 from chassis.jetstream.connection import JetStream, PublishAck, StoredMessage, connect
 from chassis.jetstream.consumer import Consumer
 from chassis.jetstream.message import Message
+from chassis.jetstream.session import settle
 from chassis.jetstream.specs import ConsumerSpec, StreamSpec
+from chassis.jetstream.watching import QueueWatch
 
 __all__ = [
     "Consumer",
@@ -26,7 +28,9 @@ __all__ = [
     "JetStream",
     "Message",
     "PublishAck",
+    "QueueWatch",
     "StoredMessage",
     "StreamSpec",
     "connect",
+    "settle",
 ]

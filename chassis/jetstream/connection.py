@@ -16,8 +16,9 @@ import nats.errors
 from nats.aio.client import Client
 
 from chassis.errors import OutcomeUnknown, Unavailable
-from chassis.jetstream.session import Session
-from chassis.jetstream.specs import ConsumerSpec, StreamSpec, differs
+from chassis.jetstream.measuring import sending
+from chassis.jetstream.session import Session, settle
+from chassis.jetstream.specs import ConsumerSpec, StreamSpec, differs, stream_of
 from chassis.logs import get_logger
 from chassis.settings import Secret
 
@@ -110,6 +111,12 @@ class JetStream:
         once more. Raises ``Unavailable`` if the message was not stored; ``OutcomeUnknown``, a kind
         of it, if the acknowledgement did not come in time, or the connection broke first.
         """
+        with sending(stream_of(subject, self._streams)):
+            return await self._publish(subject, payload, message_id, timeout_seconds)
+
+    async def _publish(
+        self, subject: str, payload: bytes, message_id: str, timeout_seconds: float
+    ) -> PublishAck:
         headers = {"Nats-Msg-Id": message_id}
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -167,11 +174,14 @@ class JetStream:
         """The server's information about a consumer; None if there is none. Raises Unavailable."""
         return await self._find(f"CONSUMER.INFO.{spec.stream}.{spec.name}")
 
-    async def stored_message(self, stream: str, sequence: int) -> StoredMessage | None:
-        """A message of a stream by its number; None if it, or the stream, is gone. Raises
-        Unavailable."""
+    async def stored_message(
+        self, stream: str, sequence: int, *, subject: str = ""
+    ) -> StoredMessage | None:
+        """A message of a stream by its number, or the first from there on with a ``subject``; None
+        if it, or the stream, is gone. Raises Unavailable."""
+        wanted = {"seq": sequence, **({"next_by_subj": subject} if subject else {})}
         try:
-            reply = await self._api(f"STREAM.MSG.GET.{stream}", {"seq": sequence})
+            reply = await self._api(f"STREAM.MSG.GET.{stream}", wanted)
         except ApiError as error:
             if error.status == _NOT_FOUND:
                 return None
@@ -370,7 +380,7 @@ async def _close(client: Client) -> None:
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             if client.is_connected:
-                await client.flush(timeout=1)  # the last acknowledgements
+                await settle(client, timeout_seconds=1)  # the last acknowledgements
             await client.close()
     except Exception as error:  # noqa: BLE001 - it is gone either way
         _LOG.warning("nats_close_failed", error=type(error).__name__)

@@ -20,6 +20,7 @@ from nats.aio.msg import Msg
 from chassis.batching import is_outage
 from chassis.errors import Unavailable
 from chassis.jetstream.connection import JetStream
+from chassis.jetstream.measuring import count_delivered, handling
 from chassis.jetstream.message import Lease, Message
 from chassis.jetstream.puller import Puller
 from chassis.jetstream.specs import ConsumerSpec
@@ -132,6 +133,7 @@ class Consumer(Generic[Value]):
             message = Message(raw, lease=lease, value=value)
         except Exception as error:  # noqa: BLE001 - whatever the decoder raises, it cannot be read
             message = Message(raw, lease=lease, fault=f"malformed: {type(error).__name__}")
+        count_delivered(self._spec, again=message.delivered > 1)
         self._buffer.append((weight, message))
         self._held.add(message)
         self._arrived.set()
@@ -185,7 +187,8 @@ class Consumer(Generic[Value]):
             return None
         try:
             async with asyncio.timeout(self._spec.handler_seconds_max) as limit:
-                await self._handle(unsettled)
+                with handling(self._spec):
+                    await self._handle(unsettled)
         except Exception as error:  # noqa: BLE001 - no handler may end the consumer
             if limit.expired():
                 return TimeoutError(f"ran for more than {self._spec.handler_seconds_max} s")

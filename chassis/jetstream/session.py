@@ -47,3 +47,14 @@ class Session:
                 limit.reschedule(now)
         while self._when_lost:
             self._when_lost.pop()()
+
+
+async def settle(client: Client, *, timeout_seconds: int = 10) -> None:
+    """Wait until the server has read all that was given to `client`.
+
+    Raises nats.errors.Error (a time-out, a closed connection).
+    """
+    # nats-py writes a ping past what it collects, so the first answer only says that the collected
+    # is on its way; the second one comes after it.
+    for _ in range(2):
+        await client.flush(timeout=timeout_seconds)

@@ -8,6 +8,7 @@ would acknowledge other workers' messages); deliveries are counted and finite.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,3 +104,12 @@ def differs(present: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 def _nanoseconds(seconds: float) -> int:
     return round(seconds * _NANOSECONDS)
+
+
+def stream_of(subject: str, streams: Sequence[StreamSpec]) -> str:
+    """The name of the stream that keeps messages of a subject; empty if it is none of these."""
+    for stream in streams:
+        for own in stream.subjects:
+            if subject == own or (own.endswith(".>") and subject.startswith(own[:-1])):
+                return stream.name
+    return ""

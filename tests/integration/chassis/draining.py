@@ -50,6 +50,14 @@ class Servicer(ledger_pb2_grpc.LedgerServiceServicer):
         """Nobody asks."""
         raise NotImplementedError
 
+    async def GetReceipt(self, request: Any, context: Any) -> Any:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    async def ListReceiptKeys(self, request: Any, context: Any) -> Any:
+        """Nobody asks."""
+        raise NotImplementedError
+
     async def ListAccounts(self, request: Any, context: Any) -> Any:
         """Nobody asks."""
         raise NotImplementedError

@@ -17,8 +17,8 @@ PROGRAM = """
 import sys
 from chassis.telemetry import telemetry
 from payment_svc import filing, sweeper
-with telemetry(service_name="payment", endpoint=sys.argv[1], sample_ratio=1):
-    filing._FILED.add(2, {"qrpay.dead_letter.reason": "exhausted"})
+with telemetry(service_name="payment", endpoint=sys.argv[1], sample_ratio=1, slow_seconds=2):
+    filing._FILED.add(2, "exhausted")
     sweeper._OPEN_LETTERS.set(3)
 """
 
@@ -56,7 +56,11 @@ async def test_dead_letters_reach_the_operators() -> None:
         assert await process.wait() == 0
     await server.stop(None)
 
-    (filed,) = collector.metrics["qrpay.dead_letters.filed"].sum.data_points
-    assert filed.as_int == 2
+    filed = {
+        point.attributes[0].value.string_value: point.as_int
+        for point in collector.metrics["qrpay.dead_letters.filed"].sum.data_points
+    }
+    assert filed["exhausted"] == 2
+    assert sum(filed.values()) == 2
     (waiting,) = collector.metrics["qrpay.dead_letters.open"].gauge.data_points
     assert waiting.as_int == 3

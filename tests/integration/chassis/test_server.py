@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import grpc
@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from opentelemetry import trace
 
+from chassis import rpc_metrics
 from chassis.channel import call, deadline, open_channel
 from chassis.clock import SystemClock
 from chassis.errors import (
@@ -43,6 +44,8 @@ CALLERS = {
     "ListAccounts": READERS,
     "GetTransaction": READERS,
     "GetTrialBalance": {"operator"},
+    "GetReceipt": READERS,
+    "ListReceiptKeys": READERS,
 }
 
 Behaviour = Callable[[], Awaitable[None]]
@@ -68,6 +71,14 @@ class Servicer(ledger_pb2_grpc.LedgerServiceServicer):
         return ledger_pb2.GetTrialBalanceResponse(balanced=True)
 
     async def BatchGetAccounts(self, request: Any, context: Any) -> Any:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    async def GetReceipt(self, request: Any, context: Any) -> Any:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    async def ListReceiptKeys(self, request: Any, context: Any) -> Any:
         """Nobody asks."""
         raise NotImplementedError
 
@@ -519,3 +530,125 @@ def test_every_method_names_its_callers(servicer: Servicer, callers: dict[str, s
     """A forgotten or misspelt method does not start: nothing is open by oversight."""
     with pytest.raises(AssertionError):
         service(servicer, allowed_callers=callers)
+
+
+def counts(histogram: Any) -> dict[tuple[str, str, str], int]:
+    """How many calls of our service's method ended how, by status and error type."""
+    return {
+        (
+            point.attributes["rpc.method"].rpartition("/")[2],
+            point.attributes["rpc.response.status_code"],
+            point.attributes.get("error.type", ""),
+        ): sum(point.bucket_counts)
+        for point in histogram.points()
+        if point.attributes["rpc.method"].startswith(SERVICE)
+    }
+
+
+class Ends:
+    """The ends of calls since it was made, on both sides."""
+
+    def __init__(self) -> None:
+        self._before = counts(rpc_metrics._SERVED), counts(rpc_metrics._MADE)
+
+    @property
+    def served(self) -> dict[tuple[str, str, str], int]:
+        """Of those served."""
+        return _risen(counts(rpc_metrics._SERVED), self._before[0])
+
+    @property
+    def made(self) -> dict[tuple[str, str, str], int]:
+        """Of those made."""
+        return _risen(counts(rpc_metrics._MADE), self._before[1])
+
+
+def _risen(now: dict[Any, int], before: dict[Any, int]) -> dict[Any, int]:
+    return {key: risen for key in now if (risen := now[key] - before.get(key, 0))}
+
+
+async def test_every_end_of_a_call_is_counted(run: Run, servicer: Servicer) -> None:
+    """Goal: rate, errors and duration of each method, on both sides: answers, refusals (which are
+    no errors), faults of ours, callers who may not."""
+
+    class Refused(ServiceError):
+        """A rule is broken."""
+
+        code = grpc.StatusCode.FAILED_PRECONDITION
+
+    raised: list[Exception | None] = [None, Refused(), RuntimeError("broken"), Overloaded()]
+
+    async def behave() -> None:
+        if (error := raised.pop(0)) is not None:
+            raise error
+
+    servicer.behaviour = behave
+    ends = Ends()
+    async with run(services=[service(servicer)]) as process:
+        while raised:
+            with suppress(ServiceError):
+                await process.echo()
+        with pytest.raises(ServiceError):
+            await process.echo(identity="payment")
+    wanted = {
+        ("GetTransaction", "OK", ""): 1,
+        ("GetTransaction", "FAILED_PRECONDITION", ""): 1,
+        ("GetTransaction", "INTERNAL", "INTERNAL"): 1,
+        ("GetTransaction", "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"): 1,
+        ("GetTransaction", "PERMISSION_DENIED", ""): 1,
+    }
+    assert ends.served == wanted
+    assert ends.made == wanted
+
+
+async def test_calls_that_nobody_waits_for_are_counted(run: Run, servicer: Servicer) -> None:
+    """Goal: a caller that hangs up, and a process that is not there, are seen: the calls that are
+    missing among the answers are those that matter."""
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    servicer.behaviour = hang
+    ends = Ends()
+    async with run(services=[service(servicer)]) as process:
+        calling = asyncio.create_task(process.echo())
+        await begun.wait()
+        calling.cancel()
+        await asyncio.wait([calling])
+        async with asyncio.timeout(10):
+            await cancelled.wait()
+            while not ends.served:  # noqa: ASYNC110 - counted a moment after the handler ended
+                await asyncio.sleep(0.01)
+        assert ends.served == {("GetTransaction", "CANCELLED", ""): 1}
+        assert ends.made == {("GetTransaction", "CANCELLED", ""): 1}
+        stub: Any = ledger_pb2_grpc.LedgerServiceStub(process.channel("gateway"))
+        await process.stop()
+        with pytest.raises(Unavailable):
+            await call(stub.GetTransaction, ledger_pb2.GetTransactionRequest(), timeout_seconds=1)
+    assert ends.made[("GetTransaction", "UNAVAILABLE", "UNAVAILABLE")] == 1
+
+
+async def test_methods_that_do_not_exist_make_no_series(run: Run, servicer: Servicer) -> None:
+    """Goal: who calls what nobody serves cannot fill our memory with its names."""
+    before = {point.attributes["rpc.method"] for point in rpc_metrics._SERVED.points()}
+    async with run(services=[service(servicer)]) as process:
+        channel = process.channel("gateway")
+        for number in range(5):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await channel.unary_unary(f"/{SERVICE}/Made{number}")(b"", timeout=5)
+            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    after = {point.attributes["rpc.method"] for point in rpc_metrics._SERVED.points()}
+    assert after == before
+
+
+async def test_a_stub_tells_its_methods_name() -> None:
+    """Goal: calls are counted under the name of the method; grpc keeps it where nobody promises it
+    will stay."""
+    async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
+        stub = ledger_pb2_grpc.LedgerServiceStub(channel)
+        assert rpc_metrics.method_name(stub.GetTransaction) == f"{SERVICE}/GetTransaction"
+    assert rpc_metrics.method_name(test_a_stub_tells_its_methods_name) == "_OTHER"

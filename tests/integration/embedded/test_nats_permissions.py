@@ -11,6 +11,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, StreamConfig
 
+from chassis.jetstream import settle
 from embedded.nats import STREAMS, NatsServer, running_nats
 
 
@@ -77,7 +78,7 @@ async def test_nobody_publishes_elsewhere(nats_server: NatsServer, user: str, su
     """Goal: a service that was taken over cannot forge payments, results or events."""
     async with signed_in(nats_server, user) as (client, refusals):
         await client.publish(subject, b"{}")
-        await client.flush()
+        await settle(client)
         refusal = await asyncio.wait_for(refusals.get(), timeout=5)
         assert f'permissions violation for publish to "{subject}"'.lower() in refusal
 
@@ -90,7 +91,7 @@ async def test_nobody_listens_elsewhere(nats_server: NatsServer, user: str, subj
     """Goal: a service hears its own answers only, and the gateway the events too."""
     async with signed_in(nats_server, user) as (client, refusals):
         await client.subscribe(subject)
-        await client.flush()
+        await settle(client)
         refusal = await asyncio.wait_for(refusals.get(), timeout=5)
         assert "permissions violation for subscription" in refusal
 
@@ -102,9 +103,9 @@ async def test_the_gateway_hears_events(nats_server: NatsServer) -> None:
         signed_in(nats_server, "payment") as (payment, _),
     ):
         subscription = await gateway.subscribe("payments.event")
-        await gateway.flush()
+        await settle(gateway)
         await payment.publish("payments.event", b"done")
-        await payment.flush()
+        await settle(payment)
         message = await subscription.next_msg(timeout=30)
         assert message.data == b"done"
         assert refusals.empty()

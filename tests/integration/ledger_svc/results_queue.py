@@ -10,7 +10,7 @@ from typing import Any
 from nats.aio.client import Client
 
 from chassis.ids import IdMaker
-from chassis.jetstream import JetStream, StreamSpec
+from chassis.jetstream import JetStream, StreamSpec, settle
 
 RESULTS = StreamSpec(
     name="PAYMENT_RESULTS", subjects=("payments.result.>", "payments.result"), max_age_seconds=3600
@@ -63,5 +63,5 @@ class Queue:
 
         subject = f"$JS.EVENT.ADVISORY.CONSUMER.{kind}.PAYMENT_RESULTS.ledger-posting"
         await self._administrator.subscribe(subject, cb=note)
-        await self._administrator.flush()
+        await settle(self._administrator)
         return heard

@@ -49,6 +49,10 @@ class Context:
         """What came with the call."""
         return self.metadata
 
+    def code(self) -> int:
+        """The status that the call ends with, until now."""
+        return self.status.code if self.status else 0
+
     async def abort_with_status(self, status: Any) -> None:
         """Ends the call."""
         details = dict(status.trailing_metadata)["grpc-status-details-bin"]

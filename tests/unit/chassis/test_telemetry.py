@@ -57,7 +57,7 @@ def test_metadata_is_searched() -> None:
 def test_without_an_endpoint_nothing_is_set_up() -> None:
     """Spans cost nothing then: they do not record."""
     before = trace.get_tracer_provider()
-    with telemetry(service_name="test", endpoint="", sample_ratio=1.0):
+    with telemetry(service_name="test", endpoint="", sample_ratio=1.0, slow_seconds=2.0):
         assert trace.get_tracer_provider() is before
         with trace.get_tracer("test").start_as_current_span("nothing") as span:
             assert not span.is_recording()
