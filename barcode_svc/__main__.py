@@ -6,17 +6,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from barcode_svc.settings import BarcodeSettings
-from barcode_svc.studio import Studio
 from barcode_svc.valkey import open_valkey
 from barcode_svc.wiring import Parts
 from chassis.clock import SystemClock
 from chassis.database import open_database
 from chassis.ids import IdMaker
 from chassis.logs import configure_logs
+from chassis.observing import observing
 from chassis.process import run
 from chassis.server import Background, serve
 from chassis.settings import load_settings
-from chassis.telemetry import telemetry
+from chassis.studio import open_studio
 
 
 async def main() -> None:
@@ -24,13 +24,7 @@ async def main() -> None:
     settings = load_settings(BarcodeSettings)
     configure_logs(service_name="barcode", level=settings.log_level)
     async with AsyncExitStack() as stack:
-        stack.enter_context(
-            telemetry(
-                service_name="barcode",
-                endpoint=settings.otel_exporter_otlp_endpoint,
-                sample_ratio=settings.otel_traces_sampler_arg,
-            )
-        )
+        await stack.enter_async_context(observing(settings, service_name="barcode"))
         database = await stack.enter_async_context(
             open_database(
                 settings.database_url,
@@ -46,12 +40,13 @@ async def main() -> None:
                 seconds_max=settings.valkey_seconds_max,
             )
         )
-        studio = Studio(
-            processes_max=settings.logo_processes_max,
-            waiting_max=settings.logo_waiting_max,
-            seconds_max=settings.logo_draw_seconds_max,
+        studio = await stack.enter_async_context(
+            open_studio(
+                processes_max=settings.logo_processes_max,
+                waiting_max=settings.logo_waiting_max,
+                seconds_max=settings.logo_draw_seconds_max,
+            )
         )
-        stack.push_async_callback(studio.close)
         clock = SystemClock()
         parts = Parts(
             settings,

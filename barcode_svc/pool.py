@@ -17,8 +17,15 @@ from barcode_svc.codes import CodeSeal
 from barcode_svc.valkey import Valkey
 from chassis.errors import Unavailable
 from chassis.logs import get_logger
+from chassis.metrics import Gauge
 
 _LOG = get_logger(__name__)
+
+_LEVEL = Gauge(
+    "qrpay.barcodes.pool.level",
+    unit="{code}",
+    description="Codes of this process that are made and not issued; without any, issuing is slow.",
+)
 
 _PUSH_MAX = 250
 """Codes made and pushed at a time: about a millisecond without letting anybody else work."""
@@ -56,6 +63,7 @@ class CodePool:
         self._keep_ms = int(keep_seconds * 1000)
         self._made = 0
         self._wanted = asyncio.Event()
+        _LEVEL.watch(lambda: {(): self.level})
 
     def issued(self, *, number: int, level: int) -> None:
         """Codes were issued: the highest number (at most 0: none was of the pool); what is left."""
@@ -81,6 +89,7 @@ class CodePool:
         Raises ``Unavailable``.
         """
         level = await self._valkey.run(self._level)
+        self.level = level
         if level >= self._low:
             return 0
         missing = self._high - level

@@ -16,6 +16,7 @@ from barcode_svc.barcodes import Admitted, Barcodes, Finding, RedeemedBarcode, R
 from barcode_svc.errors import BarcodeUnknown
 from barcode_svc.offline import OfflineCodes, Reading
 from barcode_svc.scans import ScanMeter
+from chassis.batching import count_batch
 from chassis.errors import InvalidArgument, ServiceError
 
 Outcome = RedeemedBarcode | ServiceError
@@ -45,8 +46,10 @@ class Redemptions:
             if place not in outcomes
         }
         outcomes |= await self._ask(asked, readings)
-        self._meter.count(outcomes.values())
-        return [outcomes[place] for place in range(len(items))]
+        answers = [outcomes[place] for place in range(len(items))]
+        count_batch("redeem", len(items))
+        self._meter.count([item.merchant_id for item in items], answers)
+        return answers
 
     async def _read(
         self, items: Sequence[Redemption], outcomes: dict[int, Outcome]

@@ -7,7 +7,7 @@ import re
 from barcode_svc.barcodes import BarcodeLimits, MissBudget
 from barcode_svc.device_keys import DeviceKeys
 from barcode_svc.offline_model import OfflineLimits
-from barcode_svc.qr_signer import KEYS_MAX, read_key
+from barcode_svc.qr_signer import KEYS_MAX
 from chassis.settings import (
     PositiveInt,
     PositiveSeconds,
@@ -15,6 +15,7 @@ from chassis.settings import (
     Secret,
     SettingsError,
 )
+from chassis.signing import read_key
 
 CODE_HMAC_KEY_LENGTH_MIN = 32
 _DAY_SECONDS = 86_400

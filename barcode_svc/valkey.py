@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 
 from chassis.errors import Unavailable
 from chassis.logs import get_logger
+from chassis.metrics import SECONDS, Gauge, Histogram
 from chassis.settings import Secret
 
 Result = TypeVar("Result")
@@ -23,6 +25,21 @@ Script = Callable[..., Awaitable[Any]]
 
 _LOG = get_logger(__name__)
 
+_DURATION = Histogram(
+    "db.client.operation.duration",
+    unit="s",
+    description="How long Valkey took for a piece of work, waiting for a connection included.",
+    bounds=SECONDS,
+    attributes=("error.type",),
+    fixed={"db.system.name": "valkey"},
+)
+_RUNNING = Gauge(
+    "qrpay.valkey.operations",
+    unit="{operation}",
+    description="Pieces of work that Valkey does or that wait for a connection to it.",
+    additive=True,
+)
+
 
 class Valkey:
     """A client of one Valkey primary."""
@@ -30,6 +47,8 @@ class Valkey:
     def __init__(self, client: Redis, *, seconds_max: float) -> None:
         self._client = client
         self._seconds_max = seconds_max
+        self._running = 0
+        _RUNNING.watch(lambda: {(): self._running})
 
     def script(self, name: str) -> Script:
         """The script ``scripts/<name>.lua``; a server that does not know its text is told it."""
@@ -43,13 +62,19 @@ class Valkey:
         Raises ``Unavailable`` if Valkey does not do it in that time, whatever the reason: away,
         starting, full, or a replica now. A command may have been carried out all the same.
         """
+        began, error_type = time.perf_counter(), ""
+        self._running += 1
         try:
             async with asyncio.timeout(self._seconds_max):
                 return await work(self._client)
         except (RedisError, OSError, TimeoutError) as error:
+            error_type = type(error).__name__
             # No text: it can hold keys and values.
             _LOG.warning("valkey unavailable", error=type(error).__name__)
             raise Unavailable from error
+        finally:
+            self._running -= 1
+            _DURATION.record(time.perf_counter() - began, error_type)
 
     async def ping(self) -> bool:
         """Whether Valkey answers now. Raises ``Unavailable`` if it does not."""

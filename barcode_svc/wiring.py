@@ -20,12 +20,12 @@ from barcode_svc.qr_signer import QrSigner
 from barcode_svc.redemptions import Redemptions
 from barcode_svc.scans import ScanMeter
 from barcode_svc.settings import BarcodeSettings
-from barcode_svc.studio import Studio
 from barcode_svc.valkey import Valkey
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.ids import IdMaker
 from chassis.server import RpcService
+from chassis.studio import Studio
 from qrpay.barcode.v1 import (
     barcode_pb2,
     barcode_pb2_grpc,

@@ -8,10 +8,11 @@ from chassis.clock import SystemClock
 from chassis.database import open_database
 from chassis.ids import IdMaker
 from chassis.logs import configure_logs
+from chassis.observing import observing
 from chassis.process import run
-from chassis.server import serve
+from chassis.server import Background, serve
 from chassis.settings import load_settings
-from chassis.telemetry import telemetry
+from wallet_svc.readings import Readings
 from wallet_svc.rpc import WalletServicer, rpc_service
 from wallet_svc.settings import WalletSettings
 
@@ -23,26 +24,28 @@ async def main() -> None:
     settings = load_settings(WalletSettings)
     configure_logs(service_name=_NAME, level=settings.log_level)
     clock = SystemClock()
-    with telemetry(
-        service_name=_NAME,
-        endpoint=settings.otel_exporter_otlp_endpoint,
-        sample_ratio=settings.otel_traces_sampler_arg,
-    ):
-        async with open_database(
+    async with (
+        observing(settings, service_name=_NAME),
+        open_database(
             settings.database_url,
             application_name=_NAME,
             pool_size=settings.database_pool_size,
-        ) as database:
-            servicer = WalletServicer(
-                database=database,
-                clock=clock,
-                ids=IdMaker(clock=clock),
-                balance_minor_max=settings.balance_minor_max,
-                execute_concurrency_max=settings.execute_concurrency_max,
-            )
-            await serve(
-                settings=settings, services=[rpc_service(servicer)], readiness=database.ping
-            )
+        ) as database,
+    ):
+        servicer = WalletServicer(
+            database=database,
+            clock=clock,
+            ids=IdMaker(clock=clock),
+            balance_minor_max=settings.balance_minor_max,
+            execute_concurrency_max=settings.execute_concurrency_max,
+        )
+        readings = Readings(database, every_seconds=settings.readings_every_seconds)
+        await serve(
+            settings=settings,
+            services=[rpc_service(servicer)],
+            background=[Background("readings", readings.run)],
+            readiness=database.ping,
+        )
 
 
 if __name__ == "__main__":

@@ -5,15 +5,16 @@ What comes in is checked here, field by field, and all faults of a message are t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis.digests import digest_message
 from chassis.errors import FieldViolation, InvalidArgument, ServiceError, to_item_error
 from chassis.money import AMOUNT_MINOR_MAX, CURRENCIES
-from qrpay.type.v1 import failure_code_pb2, transfer_kind_pb2
+from qrpay.type.v1 import digest_pb2, failure_code_pb2, money_pb2, transfer_kind_pb2
 from qrpay.wallet.v1 import wallet_pb2
 from wallet_svc.model import owners as owner_rules
 from wallet_svc.model.records import (
@@ -25,9 +26,12 @@ from wallet_svc.model.records import (
     TransferKind,
     Wallet,
 )
-from wallet_svc.operations.wallets import Resolution
+from wallet_svc.operations.digests import TransferDigest
+from wallet_svc.operations.wallets import EntrySpan, Resolution
+from wallet_svc.store.digests import Balance, BalanceSum, EntryFault, Move
 from wallet_svc.store.wallets import Reference
 
+_MOVES_DEFAULT, _MOVES_MAX = 1_000, 10_000
 _KINDS = {int(kind): kind for kind in TransferKind}
 
 
@@ -116,6 +120,48 @@ def references_of(messages: Iterable[wallet_pb2.WalletReference]) -> list[Refere
     return [Reference(message.reference, message.currency_code) for message in messages]
 
 
+def span_of(message: wallet_pb2.GetEntrySpanRequest) -> tuple[datetime, datetime]:
+    """The first moment of the span, and the first one after it. Raises ``InvalidArgument``."""
+    start, end = _time_of(message.start_time), _time_of(message.end_time)
+    refuse(
+        [
+            ("currency_code", owner_rules.currency_fault(message.currency_code)),
+            ("start_time", "must be a time" if start is None else None),
+            ("end_time", "must be a time" if end is None else None),
+        ]
+    )
+    assert start is not None
+    assert end is not None
+    refuse([("end_time", None if start < end else "must be later than start_time")])
+    return start, end
+
+
+def _time_of(timestamp: Timestamp) -> datetime | None:
+    try:
+        return timestamp.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        return None  # beyond what protobuf allows (years 1 to 9999)
+
+
+def as_of_time_of(
+    message: wallet_pb2.DigestBalancesRequest | wallet_pb2.ListBalanceRecordsRequest,
+) -> datetime:
+    """The moment asked about. Raises ``InvalidArgument``."""
+    try:
+        if message.HasField("as_of_time"):
+            return message.as_of_time.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidArgument([("as_of_time", "must be a time")])
+
+
+def move_count_of(message: wallet_pb2.ListNewestMovesRequest) -> int:
+    """How many moves are to be listed. Raises ``InvalidArgument``."""
+    if message.count_max < 0:
+        raise InvalidArgument([("count_max", "must not be negative")])
+    return min(message.count_max, _MOVES_MAX) or _MOVES_DEFAULT
+
+
 # --- out ------------------------------------------------------------------------------------------
 
 # Messages are filled in place: building them from keyword arguments takes more than twice as long,
@@ -170,6 +216,18 @@ def entry_message(entry: Entry) -> wallet_pb2.Entry:
     return message
 
 
+def entry_span_response(span: EntrySpan) -> wallet_pb2.GetEntrySpanResponse:
+    """A span of entries, for the wire."""
+    return wallet_pb2.GetEntrySpanResponse(
+        owner=owner_message(span.owner),
+        wallet_id=span.wallet_id,
+        after_number=span.before.number,
+        last_number=span.last.number,
+        opening_balance_minor=span.before.balance_minor,
+        closing_balance_minor=span.last.balance_minor,
+    )
+
+
 def resolve_response(resolutions: Iterable[Resolution]) -> wallet_pb2.ResolveWalletsResponse:
     """What the references mean, in their order, for the wire."""
     response = wallet_pb2.ResolveWalletsResponse()
@@ -219,6 +277,67 @@ def executed_transfer_message(outcome: Outcome) -> wallet_pb2.ExecutedTransfer:
     asked.kind = cast("transfer_kind_pb2.TransferKind", transfer.kind)
     _fill_outcome(message.outcome, outcome)
     return message
+
+
+def transfer_digest(digest: TransferDigest | None) -> digest_pb2.RangeDigest:
+    """What a range of transfers adds up to, for the wire; None: too many."""
+    if digest is None:
+        return digest_pb2.RangeDigest(too_many=True)
+    message = digest_pb2.RangeDigest(fault_count=digest.fault_count)
+    for item in digest.sums:
+        (message.refused if item.is_refused else message.moved).append(
+            digest_message(item.currency_code, item.row_count, item.amount_minor, item.hash)
+        )
+    return message
+
+
+def balance_digest(sums: list[BalanceSum] | None) -> digest_pb2.RangeDigest:
+    """What a range of balances adds up to, for the wire; None: too many."""
+    if sums is None:
+        return digest_pb2.RangeDigest(too_many=True)
+    return digest_pb2.RangeDigest(
+        moved=[
+            digest_message(item.currency_code, item.row_count, item.balance_minor, item.hash)
+            for item in sums
+            if item.row_count
+        ],
+        fault_count=sum(item.fault_count for item in sums),
+    )
+
+
+def fault_message(fault: EntryFault) -> wallet_pb2.EntryFault:
+    """An entry that does not fit, for the wire."""
+    return wallet_pb2.EntryFault(**fault._asdict())
+
+
+def balance_message(balance: Balance) -> wallet_pb2.BalanceRecord:
+    """What a wallet had at a moment, for the wire."""
+    return wallet_pb2.BalanceRecord(
+        wallet_id=balance.wallet_id,
+        money=money_pb2.Money(
+            currency_code=balance.currency_code, amount_minor=balance.as_of_minor
+        ),
+        is_system=balance.is_system,
+        balance_minor=balance.balance_minor,
+        last_entry_number=balance.last_entry_number,
+        entry_number=balance.entry_number,
+        entry_balance_minor=balance.entry_balance_minor,
+    )
+
+
+def newest_moves_response(
+    moves: Sequence[Move], *, count_max: int
+) -> wallet_pb2.ListNewestMovesResponse:
+    """What moved a wallet last, for the wire; one more than ``count_max`` says that there are
+    others."""
+    return wallet_pb2.ListNewestMovesResponse(
+        moves=[
+            wallet_pb2.Move(payment_id=move.payment_id, amount_minor=move.amount_minor)
+            for move in moves[:count_max]
+        ],
+        balance_minor=moves[0].balance_after_minor if moves else 0,
+        is_complete=len(moves) <= count_max,
+    )
 
 
 def _fill_timestamp(message: Timestamp, time: datetime) -> None:

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from chassis import tracing
+from chassis.batching import count_batch
 from chassis.clock import Clock
 from chassis.database import Database
+from chassis.digests import ranges_of, rows_max_of
 from chassis.errors import InvalidArgument, ServiceError
 from chassis.ids import IdMaker
 from chassis.server import RpcService
@@ -16,29 +19,37 @@ from wallet_svc import messages
 from wallet_svc.messages import refuse
 from wallet_svc.model.owners import currency_fault
 from wallet_svc.model.records import Outcome, Transfer, WalletStatus
-from wallet_svc.operations import owners, transfers, wallets
+from wallet_svc.operations import digests, owners, transfers, wallets
 
 TRANSFERS_MAX = 256
 WALLETS_MAX = 512
 ENTRIES_MAX = 500
 ENTRIES_DEFAULT = 50
+RECORDS_MAX = 2000
 
 _READERS = frozenset({"gateway", "payment", "operator"})
 _OPERATORS = frozenset({"operator"})
+_AUDITORS = frozenset({"ledger", "operator"})
 ALLOWED_CALLERS = {
     "CreateOwner": _OPERATORS,
     "GetOwner": _READERS,
     "OpenWallet": _OPERATORS,
-    "FreezeWallet": _OPERATORS,
-    "UnfreezeWallet": _OPERATORS,
+    "FreezeWallet": _AUDITORS,
+    "UnfreezeWallet": _AUDITORS,
     "CloseWallet": _OPERATORS,
     "ResolveWallets": _READERS,
     "BatchGetWallets": _READERS | {"ledger"},
     "ListWallets": _READERS,
     "ListEntries": _READERS,
+    "GetEntrySpan": _READERS,
     "ExecuteTransfers": frozenset({"payment"}),
     "CancelTransfers": frozenset({"payment"}),
     "BatchGetTransfers": _READERS | {"ledger"},
+    "DigestTransfers": _AUDITORS,
+    "ListTransferRecords": _AUDITORS,
+    "DigestBalances": _AUDITORS,
+    "ListBalanceRecords": _AUDITORS,
+    "ListNewestMoves": _AUDITORS,
 }
 """Who may call what. Only payments move money."""
 
@@ -176,24 +187,42 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
             next_after_number=page.entries[-1].number if page.has_more else 0,
         )
 
+    async def GetEntrySpan(
+        self, request: wallet_pb2.GetEntrySpanRequest, _context: Any
+    ) -> wallet_pb2.GetEntrySpanResponse:
+        """Find the entries of a span of time."""
+        start_time, end_time = messages.span_of(request)
+        span = await wallets.get_entry_span(
+            request.owner_id,
+            request.currency_code,
+            start_time=start_time,
+            end_time=end_time,
+            database=self._database,
+        )
+        return messages.entry_span_response(span)
+
     async def ExecuteTransfers(
         self, request: wallet_pb2.ExecuteTransfersRequest, _context: Any
     ) -> wallet_pb2.ExecuteTransfersResponse:
         """Move money; each transfer has its own answer."""
         refuse([("transfers", _count_fault(request.transfers, TRANSFERS_MAX))])
         asked = [messages.transfer_of(message) for message in request.transfers]
-        async with self._executing:
-            answers = await transfers.execute_transfers(
-                [item for item in asked if isinstance(item, Transfer)],
-                database=self._database,
-                clock=self._clock,
-                balance_minor_max=self._balance_minor_max,
-            )
+        count_batch("transfer", len(asked))
+        with tracing.batch(
+            "execute transfers", (message.traceparent for message in request.transfers)
+        ) as batch:
+            async with self._executing:
+                answers = await transfers.execute_transfers(
+                    [item for item in asked if isinstance(item, Transfer)],
+                    database=self._database,
+                    clock=self._clock,
+                    balance_minor_max=self._balance_minor_max,
+                )
+            outcomes = list(_in_order(asked, answers))
+            if batch.is_traced:
+                _show(batch, request.transfers, outcomes)
         response = wallet_pb2.ExecuteTransfersResponse()
-        messages.fill_results(
-            response.results.add,
-            _in_order(asked, answers),
-        )
+        messages.fill_results(response.results.add, outcomes)
         return response
 
     async def CancelTransfers(
@@ -225,6 +254,67 @@ class WalletServicer(wallet_pb2_grpc.WalletServiceServicer):
             transfers=map(messages.executed_transfer_message, found)
         )
 
+    async def DigestTransfers(
+        self, request: wallet_pb2.DigestTransfersRequest, _context: Any
+    ) -> wallet_pb2.DigestTransfersResponse:
+        """Add up the transfers of ranges of payment ids."""
+        found = await digests.digest_transfers(
+            ranges_of(request.ranges),
+            rows_max=rows_max_of(request.rows_max),
+            database=self._database,
+        )
+        return wallet_pb2.DigestTransfersResponse(digests=map(messages.transfer_digest, found))
+
+    async def ListTransferRecords(
+        self, request: wallet_pb2.ListTransferRecordsRequest, _context: Any
+    ) -> wallet_pb2.ListTransferRecordsResponse:
+        """List the transfers of ranges of payment ids, and entries that do not fit."""
+        found, faults = await digests.list_transfers(
+            ranges_of(request.ranges), count_max=RECORDS_MAX, database=self._database
+        )
+        return wallet_pb2.ListTransferRecordsResponse(
+            transfers=map(messages.executed_transfer_message, found[:RECORDS_MAX]),
+            faults=map(messages.fault_message, faults[:RECORDS_MAX]),
+            too_many=max(len(found), len(faults)) > RECORDS_MAX,
+        )
+
+    async def DigestBalances(
+        self, request: wallet_pb2.DigestBalancesRequest, _context: Any
+    ) -> wallet_pb2.DigestBalancesResponse:
+        """Add up the balances of ranges of wallet ids."""
+        found = await digests.digest_balances(
+            ranges_of(request.ranges),
+            as_of_time=messages.as_of_time_of(request),
+            rows_max=rows_max_of(request.rows_max),
+            database=self._database,
+        )
+        return wallet_pb2.DigestBalancesResponse(digests=map(messages.balance_digest, found))
+
+    async def ListBalanceRecords(
+        self, request: wallet_pb2.ListBalanceRecordsRequest, _context: Any
+    ) -> wallet_pb2.ListBalanceRecordsResponse:
+        """List the balances of ranges of wallet ids."""
+        found = await digests.list_balances(
+            ranges_of(request.ranges),
+            as_of_time=messages.as_of_time_of(request),
+            count_max=RECORDS_MAX,
+            database=self._database,
+        )
+        return wallet_pb2.ListBalanceRecordsResponse(
+            records=map(messages.balance_message, found[:RECORDS_MAX]),
+            too_many=len(found) > RECORDS_MAX,
+        )
+
+    async def ListNewestMoves(
+        self, request: wallet_pb2.ListNewestMovesRequest, _context: Any
+    ) -> wallet_pb2.ListNewestMovesResponse:
+        """List what moved a wallet last."""
+        count_max = messages.move_count_of(request)
+        found = await digests.list_newest_moves(
+            request.wallet_id, count_max=count_max, database=self._database
+        )
+        return messages.newest_moves_response(found, count_max=count_max)
+
 
 def rpc_service(servicer: WalletServicer) -> RpcService:
     """WalletService as the server takes it."""
@@ -242,6 +332,22 @@ def _in_order(
     """An answer to each that was asked for: malformed ones are their own, the others are given."""
     given = iter(answers)
     return (item if isinstance(item, ServiceError) else next(given) for item in asked)
+
+
+def _show(
+    batch: tracing.Batch,
+    asked: Sequence[wallet_pb2.Transfer],
+    outcomes: Sequence[Outcome | ServiceError],
+) -> None:
+    """Show in the trace of each transfer what became of it."""
+    for message, outcome in zip(asked, outcomes, strict=True):
+        attributes, error = {"qrpay.payment.id": message.payment_id}, ""
+        if isinstance(outcome, ServiceError):
+            error = outcome.reason
+        elif outcome.failure_code:
+            # An answer, and no error.
+            attributes["qrpay.payment.failure"] = outcome.failure_code.name.lower()
+        batch.show("transfer", message.traceparent, attributes=attributes, error=error)
 
 
 def _count_fault(items: Sequence[object], count_max: int) -> str | None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKeyConstraint,
+    Index,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -136,5 +137,12 @@ ENTRIES = Table(
     CheckConstraint("amount_minor <> 0", name="ck_entries_amount"),
     CheckConstraint("wallet_id <> counterparty_wallet_id", name="ck_entries_wallets"),
     CheckConstraint("kind BETWEEN 1 AND 4", name="ck_entries_kind"),
+    Index(
+        "ix_entries_payment_time",
+        "payment_id",
+        "create_time",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+    ),
 )
 """The numbered lines of each wallet; append-only."""

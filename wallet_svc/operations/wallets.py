@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -28,6 +29,7 @@ from wallet_svc.model.wallets import decide_status
 from wallet_svc.store import owners as owner_store
 from wallet_svc.store import transfers as transfer_store
 from wallet_svc.store import wallets as wallet_store
+from wallet_svc.store.transfers import Border
 from wallet_svc.store.wallets import Meaning, NewWallet, Reference
 
 _WALLET_ID_PREFIX = "wal"
@@ -53,6 +55,15 @@ class EntryPage(NamedTuple):
 
     entries: list[Entry]
     has_more: bool
+
+
+class EntrySpan(NamedTuple):
+    """The entries of a span of time: those behind ``before`` up to ``last``."""
+
+    owner: Owner
+    wallet_id: str
+    before: Border
+    last: Border
 
 
 def new_wallets(owner_id: str, currency_codes: Iterable[str], *, ids: IdMaker) -> list[NewWallet]:
@@ -163,6 +174,36 @@ async def list_entries(
             connection, wallet.id, after_number=after_number, count_max=count_max + 1
         )
         return EntryPage(entries[:count_max], len(entries) > count_max)
+
+    if not is_plausible_id(owner_id):
+        raise OwnerNotFound
+    return await database.read(work)
+
+
+async def get_entry_span(
+    owner_id: str,
+    currency_code: str,
+    *,
+    start_time: datetime,
+    end_time: datetime,
+    database: Database,
+) -> EntrySpan:
+    """Which of the owner's entries are from ``start_time`` on and before ``end_time``.
+
+    Raises ``OwnerNotFound``, and ``CurrencyMismatch`` if the owner has no wallet in this currency.
+    """
+
+    async def work(connection: AsyncConnection) -> EntrySpan:
+        owner = await owner_store.owner_by_id(connection, owner_id)
+        if owner is None:
+            raise OwnerNotFound(owner_id=owner_id)
+        wallet = await wallet_store.wallet_of_owner(connection, owner_id, currency_code)
+        if wallet is None:
+            raise CurrencyMismatch(owner_id=owner_id, currency_code=currency_code)
+        before = await transfer_store.border(connection, wallet, start_time)
+        last = await transfer_store.border(connection, wallet, end_time)
+        # A clock that had gone back could put them the other way round.
+        return EntrySpan(owner, wallet.id, before, max(before, last))
 
     if not is_plausible_id(owner_id):
         raise OwnerNotFound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import any_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +17,7 @@ from wallet_svc.model.records import (
     Outcome,
     Transfer,
     TransferKind,
+    Wallet,
 )
 from wallet_svc.model.transfers import WalletChange
 from wallet_svc.tables import ENTRIES, OWNERS, TRANSFERS, WALLETS
@@ -113,6 +115,41 @@ _SELECT_ENTRIES = (
 )
 
 
+# A search by halves along the primary key, since entries are dated in the order of their numbers:
+# some forty looks for a wallet with a trillion of them, and no index by time that every transfer
+# would have to keep. The looks are always at the same numbers, however many entries there are by
+# now: should a clock have gone back, the same border is found every time.
+_SELECT_BORDER = text("""
+    WITH RECURSIVE search (number, balance_minor, step) AS (
+        SELECT CAST(0 AS bigint), CAST(0 AS bigint), CAST(:first_step AS bigint)
+        UNION ALL
+        SELECT
+            coalesce(earlier.number, search.number),
+            coalesce(earlier.balance_after_minor, search.balance_minor),
+            search.step / 2
+        FROM search
+        LEFT JOIN LATERAL (
+            SELECT entries.number, entries.balance_after_minor
+            FROM entries
+            WHERE entries.wallet_id = :wallet_id
+                AND entries.number = search.number + search.step
+                AND entries.create_time < :border_time
+        ) AS earlier ON true
+        WHERE search.step > 0
+    )
+    SELECT number, balance_minor FROM search WHERE step = 0
+""")
+
+
+class Border(NamedTuple):
+    """Where the entries before a moment end."""
+
+    number: int
+    """Of the last one; 0 if there is none."""
+    balance_minor: int
+    """After it."""
+
+
 async def outcomes_by_payment(
     connection: AsyncConnection, payment_ids: Collection[str]
 ) -> dict[str, Outcome]:
@@ -181,3 +218,14 @@ async def list_entries(
         {"wallet_id": wallet_id, "after_number": after_number, "count_max": count_max},
     )
     return [Entry(*row[:7], TransferKind(row[7])) for row in result.all()]
+
+
+async def border(connection: AsyncConnection, wallet: Wallet, border_time: datetime) -> Border:
+    """Where the wallet's entries before ``border_time`` end, of those up to its last one."""
+    # The largest power of two that is a number of an entry; 0 for none.
+    first_step = 1 << wallet.last_entry_number.bit_length() >> 1
+    result = await connection.execute(
+        _SELECT_BORDER,
+        {"wallet_id": wallet.id, "first_step": first_step, "border_time": border_time},
+    )
+    return Border(*result.one())
