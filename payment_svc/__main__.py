@@ -12,12 +12,12 @@ from chassis.channel import open_channel
 from chassis.clock import Clock, SystemClock
 from chassis.database import Database, open_database
 from chassis.ids import IdMaker
-from chassis.jetstream import Consumer, JetStream, connect
+from chassis.jetstream import Consumer, JetStream, QueueWatch, connect
 from chassis.logs import configure_logs
+from chassis.observing import observing
 from chassis.process import run
 from chassis.server import Background, RpcService, serve
 from chassis.settings import load_settings
-from chassis.telemetry import telemetry
 from payment_svc import desk_rpc, operations
 from payment_svc.acceptance import Acceptance
 from payment_svc.codes import Codes
@@ -35,6 +35,7 @@ from payment_svc.queue import (
     Publisher,
     streams,
 )
+from payment_svc.readings import Readings
 from payment_svc.results import Results
 from payment_svc.retries import Retries, RetryPolicy
 from payment_svc.rpc import ALLOWED_CALLERS, PaymentServicer
@@ -59,13 +60,7 @@ async def main() -> None:
     clock = SystemClock()
     ids = IdMaker(clock=clock)
     async with AsyncExitStack() as stack:
-        stack.enter_context(
-            telemetry(
-                service_name=SERVICE_NAME,
-                endpoint=settings.otel_exporter_otlp_endpoint,
-                sample_ratio=settings.otel_traces_sampler_arg,
-            )
-        )
+        await stack.enter_async_context(observing(settings, service_name=SERVICE_NAME))
         database = await stack.enter_async_context(
             open_database(
                 settings.database_url,
@@ -149,7 +144,14 @@ def _api(
     return RpcService(
         descriptor=payment_pb2.DESCRIPTOR.services_by_name["PaymentService"],
         register=payment_pb2_grpc.add_PaymentServiceServicer_to_server,
-        servicer=PaymentServicer(acceptance=acceptance, database=database, clock=clock, ids=ids),
+        servicer=PaymentServicer(
+            acceptance=acceptance,
+            database=database,
+            publish_tasks=publisher.publish_tasks,
+            sweep_after_seconds=settings.sweep_after_seconds,
+            clock=clock,
+            ids=ids,
+        ),
         allowed_callers=ALLOWED_CALLERS,
     )
 
@@ -226,10 +228,24 @@ def _background(
         advisories = Consumer(
             jetstream, ADVISORIES, decode=read_advisory, handle=filing.handle_advisories
         )
+        found += _watching(settings, database, jetstream, clock)
         found.append(Background("sweeper", sweeper.run))
         found.append(Background("dead letters", letters.run))
         found.append(Background("advisories", advisories.run))
     return found
+
+
+def _watching(
+    settings: PaymentSettings, database: Database, jetstream: JetStream, clock: Clock
+) -> list[Background]:
+    watch = QueueWatch(
+        jetstream,
+        [EXECUTOR, RESULTS, RETRIES, FILING, ADVISORIES],
+        clock=clock,
+        every_seconds=settings.readings_every_seconds,
+    )
+    readings = Readings(database, clock=clock, every_seconds=settings.readings_every_seconds)
+    return [Background("queue watch", watch.run), Background("readings", readings.run)]
 
 
 def _executing(

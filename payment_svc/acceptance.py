@@ -7,12 +7,14 @@ may be repeated: looking up changes nothing, and redeeming is idempotent by the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from chassis.batching import isolate
+from chassis import tracing
+from chassis.batching import count_batch, isolate
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import InvalidArgument, ServiceError
@@ -25,6 +27,7 @@ from payment_svc.errors import (
     RecipientNotFound,
     RequestIdReused,
 )
+from payment_svc.meters import count_answers
 from payment_svc.model import Asked, Move, NewPayment, OwnerKind, Party, Request
 from payment_svc.operations import Accepted
 from payment_svc.parties import Parties, Reference
@@ -94,6 +97,15 @@ class Acceptance:
 
     async def submit(self, requests: Sequence[Request]) -> list[Answer]:
         """Accept payments; answer each for itself, in order."""
+        with tracing.batch(
+            "accept payments", (request.traceparent for request in requests)
+        ) as batch:
+            answers = await self._submit(requests, batch)
+            if batch.is_traced:
+                _show(batch, requests, answers)
+            return answers
+
+    async def _submit(self, requests: Sequence[Request], batch: tracing.Batch) -> list[Answer]:
         items = [_Item(request) for request in requests]
         for item in items:
             if found := model.violations(item.request):
@@ -103,9 +115,11 @@ class Acceptance:
         known = await self._find_parties(_open(items))
         for item in _open(items):
             _try(item, self._check, known)
-        await self._redeem(_open(items, Move.BARCODE))
+        await self._redeem(_open(items, Move.BARCODE), batch)
         answers = await self._store(items, known)
         await self._answer_replays(items, answers)
+        count_batch("accept", len(requests))
+        count_answers(requests, answers)
         self._hand_over(
             [
                 answer.payment
@@ -160,8 +174,9 @@ class Acceptance:
             model.check_payable(other, asked=item.asked)
         model.check_wallet(caller, asked=item.asked)
 
-    async def _redeem(self, items: list[_Item]) -> None:
+    async def _redeem(self, items: list[_Item], batch: tracing.Batch) -> None:
         """Use the barcodes up, and find who pays."""
+        began_ns = time.time_ns()
         redemptions = [
             Redemption(
                 code=item.request.target,
@@ -180,6 +195,8 @@ class Acceptance:
                 item.error = answer
             else:
                 item.issuance_id, item.other = answer.issuance_id, answer.owner_id
+            reason = item.error.reason if item.error else ""
+            batch.show("redeem barcode", item.request.traceparent, start_ns=began_ns, error=reason)
         items = _open(items)
         owners = {item.other_reference() for item in items}
         known = await _ask(items, self._parties.find, owners)
@@ -262,6 +279,29 @@ class Acceptance:
         for index, answer in zip(refused, before, strict=True):
             if answer is not None:
                 answers[index] = answer
+
+
+def _show(batch: tracing.Batch, requests: Sequence[Request], answers: Sequence[Answer]) -> None:
+    """Show in the trace of each what became of it."""
+    for request, answer in zip(requests, answers, strict=True):
+        if isinstance(answer, ServiceError):
+            batch.show("accept payment", request.traceparent, error=answer.reason)
+        elif answer.replayed:
+            # The payment itself is in the trace of the request that made it.
+            batch.show(
+                "answer again",
+                request.traceparent,
+                attributes={"qrpay.replay.of": answer.payment.id},
+            )
+        else:
+            batch.show(
+                "accept payment",
+                request.traceparent,
+                attributes={
+                    "qrpay.payment.id": answer.payment.id,
+                    "qrpay.payment.kind": answer.payment.kind.lower(),
+                },
+            )
 
 
 def _open(items: Sequence[_Item], move: Move | None = None) -> list[_Item]:

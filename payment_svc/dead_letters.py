@@ -9,7 +9,9 @@ from typing import NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from chassis import tracing
 from payment_svc.messages import timestamp
+from payment_svc.traces import late_context
 from qrpay.payment.v1 import payment_queue_pb2
 
 PAYMENT_SUBJECT = "payments.task"
@@ -89,6 +91,9 @@ def payment_letter(
     fresh = payment_queue_pb2.TransferTask()
     fresh.CopyFrom(task)
     fresh.attempt = 1
+    if tracing.is_on():
+        # Whoever looks at the letter shall find its trace.
+        fresh.traceparent = late_context(task.payment_id, task.traceparent)
     return payment_queue_pb2.DeadLetter(
         id=payment_letter_id(task.payment_id),
         reason=_wire_reason(reason),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from google.protobuf.message import Message
+from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import Clock
@@ -33,13 +35,14 @@ from payment_svc.queue import RESULTS_SUBJECT, RETRY_SUBJECT
 from payment_svc.store import dead_letters as store
 from payment_svc.store import payments as payment_store
 from payment_svc.store.dead_letters import FiledLetter, LetterFilter, LetterRecord
+from payment_svc.traces import showing, tasks_in
 from qrpay.payment.v1 import payment_queue_pb2
 from qrpay.wallet.v1 import wallet_pb2
 
 SYSTEM_ACTOR = "payment_svc"
 _RECORDS_MAX = 100
 
-_READERS: dict[str, Callable[[bytes], object]] = {
+_READERS: dict[str, Callable[[bytes], Message]] = {
     PAYMENT_SUBJECT: read_tasks,
     RESULTS_SUBJECT: read_results,
     RETRY_SUBJECT: read_retry,
@@ -159,10 +162,11 @@ async def redrive(
     letter = (await show_letter(database, letter_id)).letter
     _check_open(letter)
     try:
-        _READERS[letter.subject](letter.payload)
+        message = _READERS[letter.subject](letter.payload)
     except (KeyError, ValueError) as error:
         raise DeadLetterUnreadable(dead_letter_id=letter_id) from error
-    await put_back(letter.subject, letter.payload)
+    with showing("redrive dead letter", tasks_in(message), kind=SpanKind.PRODUCER):
+        await put_back(letter.subject, letter.payload)
     # From now on the sweeper looks after its payment again: losing the queue loses nothing.
     after = await _close(
         database,

@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
 
-from chassis.batching import is_outage, isolate
+from chassis.batching import count_batch, is_outage, isolate
 from chassis.channel import call
 from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.jetstream import Message
 from chassis.logs import get_logger
 from payment_svc.retries import Failure, Retries, Try, try_of
+from payment_svc.traces import RETRIES_STREAM, TASKS_STREAM, Steps, processing
 from qrpay.payment.v1 import payment_queue_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 
@@ -56,7 +57,14 @@ class Executor:
         Raises an outage while wallet or the queue is away: the messages are then kept and handled
         again, which uses up nothing and can change no outcome.
         """
-        await self.execute([Try(task) for message in messages for task in message.value.tasks])
+        with processing(
+            TASKS_STREAM,
+            "executor",
+            [(message.timestamp, message.value.tasks) for message in messages],
+        ) as steps:
+            await self._execute(
+                [Try(task) for message in messages for task in message.value.tasks], steps
+            )
 
     async def handle_retries(
         self, messages: Sequence[Message[payment_queue_pb2.RetryTask]]
@@ -68,20 +76,28 @@ class Executor:
             if message.delivered == 1:
                 await message.nak(delay_seconds=message.value.delay_milliseconds / 1000)
             else:
-                due.append(try_of(message.value))
-        await self.execute(due)
+                due.append(message)
+        with processing(
+            RETRIES_STREAM,
+            "executor-retries",
+            [(message.timestamp, [message.value.task]) for message in due],
+        ) as steps:
+            await self._execute([try_of(message.value) for message in due], steps)
 
-    async def execute(self, tries: Sequence[Try]) -> None:
+    async def _execute(self, tries: Sequence[Try], steps: Steps) -> None:
         """Execute tasks, publish what became of them, and see to those that led to nothing."""
         results: list[payment_queue_pb2.TransferResult] = []
         failures: list[Failure] = []
         outage: ServiceError | None = None
         for start in range(0, len(tries), TRANSFERS_MAX):
             batch = tries[start : start + TRANSFERS_MAX]
-            for tried, answer in zip(batch, await self._ask(batch), strict=True):
+            count_batch("execute", len(batch))
+            for tried, answer in zip(batch, await self._ask(batch, steps), strict=True):
                 if not isinstance(answer, ServiceError):
                     results.append(_result(tried.task, answer))
-                elif is_outage(answer):
+                    continue
+                steps.fail(tried.task, answer.reason)
+                if is_outage(answer):
                     outage = answer
                 else:
                     failures.append(Failure(tried, answer))
@@ -93,9 +109,17 @@ class Executor:
             raise outage
         await self._retries.take_over(failures)
 
-    async def _ask(self, tries: Sequence[Try]) -> list[wallet_pb2.TransferOutcome | ServiceError]:
+    async def _ask(
+        self, tries: Sequence[Try], steps: Steps
+    ) -> list[wallet_pb2.TransferOutcome | ServiceError]:
         """The outcome of each, or why there is none."""
-        answers = await isolate([tried.task for tried in tries], self._call)
+
+        async def ask(
+            tasks: Sequence[payment_queue_pb2.TransferTask],
+        ) -> list[wallet_pb2.TransferOutcome | ServiceError]:
+            return await self._call([transfer_message(task, steps.context(task)) for task in tasks])
+
+        answers = await isolate([tried.task for tried in tries], ask)
         refused = sum(isinstance(answer, _CallFailed) for answer in answers)
         if refused == len(answers) > 1:
             # Not one got through: that says something about wallet and nothing about payments.
@@ -104,11 +128,9 @@ class Executor:
         return answers
 
     async def _call(
-        self, tasks: Sequence[payment_queue_pb2.TransferTask]
+        self, transfers: Sequence[wallet_pb2.Transfer]
     ) -> list[wallet_pb2.TransferOutcome | ServiceError]:
-        request = wallet_pb2.ExecuteTransfersRequest(
-            transfers=[transfer_message(task) for task in tasks]
-        )
+        request = wallet_pb2.ExecuteTransfersRequest(transfers=transfers)
         try:
             response = await call(
                 self._wallets.ExecuteTransfers, request, timeout_seconds=self._execute_seconds_max
@@ -132,14 +154,17 @@ class _CallFailed(ServiceError):
     retryable = True
 
 
-def transfer_message(task: payment_queue_pb2.TransferTask) -> wallet_pb2.Transfer:
-    """What wallet is asked to do for a task."""
+def transfer_message(
+    task: payment_queue_pb2.TransferTask, traceparent: str = ""
+) -> wallet_pb2.Transfer:
+    """What wallet is asked to do for a task, in this trace context."""
     return wallet_pb2.Transfer(
         payment_id=task.payment_id,
         debit_wallet_id=task.debit_wallet_id,
         credit_wallet_id=task.credit_wallet_id,
         money=task.money,
         kind=task.kind,
+        traceparent=traceparent,
     )
 
 

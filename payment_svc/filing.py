@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from opentelemetry import metrics
-
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.jetstream import Message, StoredMessage
 from chassis.logs import get_logger
+from chassis.metrics import Counter
 from payment_svc import desk
 from payment_svc.dead_letters import (
     LetterReason,
@@ -26,12 +25,18 @@ from payment_svc.dead_letters import (
     read_retry,
 )
 from payment_svc.queue import RETRY_SUBJECT
+from payment_svc.traces import show_filing
 from qrpay.payment.v1 import payment_queue_pb2
 
 _LOG = get_logger(__name__)
-_FILED = metrics.get_meter("qrpay.payment").create_counter(
-    "qrpay.dead_letters.filed", unit="{letter}", description="Dead letters that arrived."
+_FILED = Counter(
+    "qrpay.dead_letters.filed",
+    unit="{letter}",
+    description="Dead letters that arrived.",
+    attributes=("qrpay.dead_letter.reason",),
 )
+for _reason in LetterReason:
+    _FILED.add(0, _reason.lower())
 
 _WATCHED_STREAMS = {"PAYMENT_TASKS", "PAYMENT_RETRIES", "PAYMENT_RESULTS"}
 
@@ -85,8 +90,10 @@ class Filing:
     ) -> None:
         """File these letters. Raises ``Unavailable`` while the database is away."""
         letters = [letter_of(message.value) for message in messages]
+        arrived = {message.value.id: message.value for message in messages}
         for letter in await desk.file_letters(self._database, letters, clock=self._clock):
-            _FILED.add(1, {"qrpay.dead_letter.reason": letter.reason.lower()})
+            show_filing(arrived[letter.id])
+            _FILED.add(1, letter.reason.lower())
             _LOG.error(
                 "dead letter filed",
                 dead_letter_id=letter.id,

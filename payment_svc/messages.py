@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis.tracing import valid_traceparent
 from payment_svc.model import Kind, Move, NewPayment, Request, Status, StoredPayment
 from payment_svc.operations import Result
+from payment_svc.traces import context_of_payment
 from qrpay.payment.v1 import payment_pb2, payment_queue_pb2
 from qrpay.type.v1 import failure_code_pb2, money_pb2, transfer_kind_pb2
 
@@ -30,7 +32,8 @@ _FAILURE_NAMES: Mapping[int, str] = {
     number: name.removeprefix(_FAILURE_PREFIX)
     for name, number in failure_code_pb2.FailureCode.items()
 }
-_FAILURE_CODES: Mapping[str, int] = {name: number for number, name in _FAILURE_NAMES.items()}
+FAILURE_CODES: Mapping[str, int] = {name: number for number, name in _FAILURE_NAMES.items()}
+"""Numbers of the contract by their names, as stored."""
 
 
 def timestamp(time: datetime) -> Timestamp:
@@ -39,8 +42,8 @@ def timestamp(time: datetime) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=time.microsecond * 1000)
 
 
-def request_of(item: payment_pb2.PaymentRequest) -> Request:
-    """One item of SubmitPayments."""
+def request_of(item: payment_pb2.PaymentRequest, traceparent: str = "") -> Request:
+    """One item of SubmitPayments; ``traceparent`` if it has no trace context of its own."""
     field = item.WhichOneof("move")
     move = Move(field) if field else None
     if move is Move.SEND:
@@ -62,7 +65,7 @@ def request_of(item: payment_pb2.PaymentRequest) -> Request:
         currency_code=item.money.currency_code,
         note=item.note,
         order_ref=item.order_ref,
-        traceparent=item.traceparent,
+        traceparent=valid_traceparent(item.traceparent) if item.traceparent else traceparent,
     )
 
 
@@ -85,7 +88,7 @@ def payment_message(payment: NewPayment | StoredPayment) -> payment_pb2.Payment:
         message.status = STATUSES[payment.status]
         message.complete_time.CopyFrom(timestamp(payment.complete_time))
         if payment.failure_code:
-            message.failure_code = _FAILURE_CODES[payment.failure_code]  # type: ignore[assignment]
+            message.failure_code = FAILURE_CODES[payment.failure_code]  # type: ignore[assignment]
     return message
 
 
@@ -109,7 +112,7 @@ def task_message(payment: NewPayment | StoredPayment) -> payment_queue_pb2.Trans
             currency_code=payment.currency_code, amount_minor=payment.amount_minor
         ),
         kind=KINDS[payment.kind],
-        traceparent=payment.traceparent,
+        traceparent=context_of_payment(payment.id, payment.traceparent),
         attempt=1,
         accept_time=timestamp(payment.create_time),
     )

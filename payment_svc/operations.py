@@ -47,6 +47,15 @@ class Result(NamedTuple):
     credit_entry_number: int
 
 
+class Applied(NamedTuple):
+    """What results led to."""
+
+    rows: list[StoredPayment]
+    """All payments that are terminal now, in the order of their events."""
+    ended_ids: frozenset[str]
+    """Those that were not before."""
+
+
 async def accept_payments(
     database: Database, new: Sequence[NewPayment], *, sweep_after_seconds: float
 ) -> list[Accepted | ServiceError]:
@@ -108,7 +117,7 @@ def _answer_again(row: StoredPayment | None, fingerprint: bytes) -> Accepted | S
     return Accepted(row, replayed=True)
 
 
-async def apply_results(database: Database, results: Sequence[Result]) -> list[StoredPayment]:
+async def apply_results(database: Database, results: Sequence[Result]) -> Applied:
     """Make payments terminal, number their events, and answer all of them that are terminal now.
 
     A payment that was terminal before stays as it was and is answered too: if its event was lost
@@ -116,7 +125,7 @@ async def apply_results(database: Database, results: Sequence[Result]) -> list[S
     """
     by_id = {result.payment_id: result for result in results}
 
-    async def work(connection: AsyncConnection) -> list[StoredPayment]:
+    async def work(connection: AsyncConnection) -> Applied:
         locked = await store.lock_payments(connection, list(by_id))
         pending = [payment for payment in locked if payment.status == Status.PENDING]
         ended_before = [payment.id for payment in locked if payment.status != Status.PENDING]
@@ -133,7 +142,8 @@ async def apply_results(database: Database, results: Sequence[Result]) -> list[S
             ended = await store.end_payments(connection, endings)
             assert len(ended) == len(pending), "they are locked"
             rows += ended
-        return sorted(rows, key=lambda row: row.event_number or 0)
+        rows.sort(key=lambda row: row.event_number or 0)
+        return Applied(rows, frozenset(payment.id for payment in pending))
 
     return await database.transaction(work)
 

@@ -12,6 +12,14 @@ from chassis.logs import get_logger
 from payment_svc.dead_letters import PAYMENT_SUBJECT
 from payment_svc.messages import task_message
 from payment_svc.model import NewPayment, StoredPayment
+from payment_svc.traces import (
+    DEAD_LETTERS_STREAM,
+    RESULTS_STREAM,
+    RETRIES_STREAM,
+    TASKS_STREAM,
+    sending,
+    tasks_in,
+)
 from qrpay.payment.v1 import payment_queue_pb2
 
 _LOG = get_logger(__name__)
@@ -24,7 +32,6 @@ DEAD_SUBJECT = "payments.dead"
 EVENTS_SUBJECT = "payments.event"
 """Core NATS, kept by nobody: every gateway that listens hears it."""
 
-DEAD_LETTERS_STREAM = "PAYMENT_DEAD_LETTERS"
 ADVISORIES_STREAM = "ADVISORIES"
 
 _WEEK_SECONDS = 7 * 24 * 3600.0
@@ -37,19 +44,19 @@ def streams(*, replicas: int) -> tuple[StreamSpec, ...]:
     """The streams that payment_svc owns."""
     return (
         StreamSpec(
-            name="PAYMENT_TASKS",
+            name=TASKS_STREAM,
             subjects=("payments.task.>", TASKS_SUBJECT),
             max_age_seconds=_WEEK_SECONDS,
             replicas=replicas,
         ),
         StreamSpec(
-            name="PAYMENT_RESULTS",
+            name=RESULTS_STREAM,
             subjects=("payments.result.>", RESULTS_SUBJECT),
             max_age_seconds=_WEEK_SECONDS,
             replicas=replicas,
         ),
         StreamSpec(
-            name="PAYMENT_RETRIES",
+            name=RETRIES_STREAM,
             subjects=("payments.retry.>", RETRY_SUBJECT),
             max_age_seconds=_WEEK_SECONDS,
             replicas=replicas,
@@ -77,13 +84,13 @@ def streams(*, replicas: int) -> tuple[StreamSpec, ...]:
 # One step of back-off: with several, the server adds their difference to the delay of a nak.
 _BACKOFF_SECONDS = (60.0,)
 EXECUTOR = ConsumerSpec(
-    stream="PAYMENT_TASKS",
+    stream=TASKS_STREAM,
     name="executor",
     handler_seconds_max=20,
     backoff_seconds=_BACKOFF_SECONDS,
 )
 RESULTS = ConsumerSpec(
-    stream="PAYMENT_RESULTS",
+    stream=RESULTS_STREAM,
     name="payment-results",
     handler_seconds_max=20,
     backoff_seconds=_BACKOFF_SECONDS,
@@ -91,7 +98,7 @@ RESULTS = ConsumerSpec(
 
 
 RETRIES = ConsumerSpec(
-    stream="PAYMENT_RETRIES",
+    stream=RETRIES_STREAM,
     name="executor-retries",
     handler_seconds_max=20,
     backoff_seconds=_BACKOFF_SECONDS,
@@ -141,11 +148,9 @@ class Publisher:
     async def publish_tasks(self, payments: Sequence[NewPayment | StoredPayment]) -> None:
         """Publish the tasks of payments. Raises ``Unavailable``."""
         for start in range(0, len(payments), _ITEMS_MAX):
-            batch = payment_queue_pb2.TaskBatch(
-                batch_id=self._ids.make("bat"),
-                tasks=[task_message(payment) for payment in payments[start : start + _ITEMS_MAX]],
-            )
-            await self._publish(TASKS_SUBJECT, batch)
+            tasks = [task_message(payment) for payment in payments[start : start + _ITEMS_MAX]]
+            batch = payment_queue_pb2.TaskBatch(batch_id=self._ids.make("bat"), tasks=tasks)
+            await self._publish(TASKS_SUBJECT, batch, tasks, stream=TASKS_STREAM)
 
     async def publish_results(self, results: Sequence[payment_queue_pb2.TransferResult]) -> None:
         """Publish what became of transfers. Raises ``Unavailable``."""
@@ -153,24 +158,27 @@ class Publisher:
             batch = payment_queue_pb2.ResultBatch(
                 batch_id=self._ids.make("bat"), results=results[start : start + _ITEMS_MAX]
             )
-            await self._publish(RESULTS_SUBJECT, batch)
+            tasks = [result.task for result in batch.results]
+            await self._publish(RESULTS_SUBJECT, batch, tasks, stream=RESULTS_STREAM)
 
     async def publish_retry(self, retry: payment_queue_pb2.RetryTask) -> None:
         """Have one task tried again after its rest. Raises ``Unavailable``."""
         task = retry.task
-        await self._jetstream.publish(
-            RETRY_SUBJECT,
-            retry.SerializeToString(),
-            message_id=f"retry {task.payment_id} {task.attempt}",
-        )
+        with sending(RETRIES_STREAM, [task]):
+            await self._jetstream.publish(
+                RETRY_SUBJECT,
+                retry.SerializeToString(),
+                message_id=f"retry {task.payment_id} {task.attempt}",
+            )
 
     async def publish_dead_letter(self, letter: payment_queue_pb2.DeadLetter) -> None:
         """Have a person look at something. Raises ``Unavailable``."""
-        await self._jetstream.publish(
-            f"{DEAD_SUBJECT}.{letter.id}",
-            letter.SerializeToString(),
-            message_id=f"{letter.id} {letter.last_failure_time.ToNanoseconds()}",
-        )
+        with sending(DEAD_LETTERS_STREAM, tasks_in(letter)):
+            await self._jetstream.publish(
+                f"{DEAD_SUBJECT}.{letter.id}",
+                letter.SerializeToString(),
+                message_id=f"{letter.id} {letter.last_failure_time.ToNanoseconds()}",
+            )
 
     async def put_back(self, subject: str, payload: bytes) -> None:
         """Publish again what was in a dead letter. Raises ``Unavailable``."""
@@ -190,9 +198,17 @@ class Publisher:
             await asyncio.wait(self._in_flight)
 
     async def _publish(
-        self, subject: str, batch: payment_queue_pb2.TaskBatch | payment_queue_pb2.ResultBatch
+        self,
+        subject: str,
+        batch: payment_queue_pb2.TaskBatch | payment_queue_pb2.ResultBatch,
+        tasks: Sequence[payment_queue_pb2.TransferTask],
+        *,
+        stream: str,
     ) -> None:
-        await self._jetstream.publish(subject, batch.SerializeToString(), message_id=batch.batch_id)
+        with sending(stream, tasks):
+            await self._jetstream.publish(
+                subject, batch.SerializeToString(), message_id=batch.batch_id
+            )
 
     async def _try_to_publish(self, payments: Sequence[NewPayment]) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from stdnum.exceptions import ValidationError
 
 from chassis.clock import Clock
 from chassis.database import Database
+from chassis.digests import ranges_of, rows_max_of
 from chassis.errors import (
     FieldViolation,
     InvalidArgument,
@@ -22,8 +23,10 @@ from chassis.errors import (
 )
 from chassis.ids import IdMaker
 from chassis.pagination import decode_page_token, encode_page_token, page_size_of
+from chassis.telemetry import traceparent_of_current_span
 from chassis.tls import peer_identity
-from payment_svc import operations
+from chassis.tracing import INSIDE
+from payment_svc import digests, operations
 from payment_svc.acceptance import Acceptance
 from payment_svc.messages import (
     KINDS,
@@ -33,7 +36,7 @@ from payment_svc.messages import (
     request_of,
     timestamp,
 )
-from payment_svc.model import Kind, Status, printable
+from payment_svc.model import Kind, Status, StoredPayment, printable
 from payment_svc.store.payments import Completed, PaymentFilter
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 
@@ -43,6 +46,8 @@ _HOLDER_CHARACTERS_MAX = 80
 _PAGE_KIND = "payment.payments"
 _COMPLETED_KIND = "payment.completed"
 COMPLETED_ITEMS_MAX = 2000
+RECORDS_MAX = 2000
+REPUBLISH_ITEMS_MAX = 256
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS_MAX = 200 * 366 * 24 * 3600 * 1_000_000
 """Two centuries: what a forged page token may ask for at most."""
@@ -54,6 +59,9 @@ ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "ListPayments": frozenset({"gateway", "operator"}),
     "ListCompletedPayments": frozenset({"ledger", "operator"}),
     "ListPaymentEvents": frozenset({"gateway", "operator"}),
+    "DigestPayments": frozenset({"ledger", "operator"}),
+    "ListPaymentRecords": frozenset({"ledger", "operator"}),
+    "RepublishPayments": frozenset({"ledger", "operator"}),
     "CreateBankAccount": frozenset({"gateway", "operator"}),
     "ListBankAccounts": frozenset({"gateway", "operator"}),
 }
@@ -66,9 +74,18 @@ class PaymentServicer(payment_pb2_grpc.PaymentServiceServicer):
     """The gRPC face of payment_svc."""
 
     def __init__(
-        self, *, acceptance: Acceptance, database: Database, clock: Clock, ids: IdMaker
+        self,
+        *,
+        acceptance: Acceptance,
+        database: Database,
+        publish_tasks: Callable[[Sequence[StoredPayment]], Awaitable[None]],
+        sweep_after_seconds: float,
+        clock: Clock,
+        ids: IdMaker,
     ) -> None:
         self._acceptance = acceptance
+        self._publish_tasks = publish_tasks
+        self._sweep_after_seconds = sweep_after_seconds
         self._database = database
         self._clock = clock
         self._ids = ids
@@ -78,13 +95,16 @@ class PaymentServicer(payment_pb2_grpc.PaymentServiceServicer):
     ) -> payment_pb2.SubmitPaymentsResponse:
         """Accept payments, each answered for itself."""
         _check_count("items", len(request.items), maximum=SUBMIT_ITEMS_MAX)
-        if any(item.HasField("top_up") for item in request.items):
+        identity = peer_identity(context.auth_context())
+        if identity != "operator" and any(item.HasField("top_up") for item in request.items):
             # A gateway speaks for customers and merchants; money from the bank is not theirs to
             # make.
-            identity = peer_identity(context.auth_context())
-            if identity != "operator":
-                raise PermissionDenied(caller=identity or "none")
-        answers = await self._acceptance.submit([request_of(item) for item in request.items])
+            raise PermissionDenied(caller=identity or "none")
+        # What a gateway does not trace, it has decided not to.
+        traceparent = "" if identity in INSIDE else traceparent_of_current_span()
+        answers = await self._acceptance.submit(
+            [request_of(item, traceparent) for item in request.items]
+        )
         return payment_pb2.SubmitPaymentsResponse(
             results=[
                 payment_pb2.SubmitPaymentResult(error=to_item_error(answer))
@@ -191,6 +211,40 @@ class PaymentServicer(payment_pb2_grpc.PaymentServiceServicer):
             next_page_token=token,
             end_time=timestamp(end_time),
         )
+
+    async def DigestPayments(
+        self, request: payment_pb2.DigestPaymentsRequest, context: Any
+    ) -> payment_pb2.DigestPaymentsResponse:
+        """Add up the payments of ranges of ids."""
+        found = await digests.digest_payments(
+            self._database, ranges_of(request.ranges), rows_max=rows_max_of(request.rows_max)
+        )
+        return payment_pb2.DigestPaymentsResponse(digests=map(digests.range_message, found))
+
+    async def ListPaymentRecords(
+        self, request: payment_pb2.ListPaymentRecordsRequest, context: Any
+    ) -> payment_pb2.ListPaymentRecordsResponse:
+        """List the payments of ranges of ids."""
+        found = await digests.list_ranges(
+            self._database, ranges_of(request.ranges), count_max=RECORDS_MAX
+        )
+        return payment_pb2.ListPaymentRecordsResponse(
+            records=map(digests.record_message, found[:RECORDS_MAX]),
+            too_many=len(found) > RECORDS_MAX,
+        )
+
+    async def RepublishPayments(
+        self, request: payment_pb2.RepublishPaymentsRequest, context: Any
+    ) -> payment_pb2.RepublishPaymentsResponse:
+        """Put PENDING payments into the queue again."""
+        _check_count("payment_ids", len(request.payment_ids), maximum=REPUBLISH_ITEMS_MAX)
+        published = await digests.republish(
+            self._database,
+            list(request.payment_ids),
+            publish_tasks=self._publish_tasks,
+            sweep_after_seconds=self._sweep_after_seconds,
+        )
+        return payment_pb2.RepublishPaymentsResponse(payment_ids=published)
 
     async def CreateBankAccount(
         self, request: payment_pb2.CreateBankAccountRequest, context: Any

@@ -10,28 +10,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from opentelemetry import metrics
-
+from chassis import tracing
 from chassis.clock import Clock
 from chassis.database import Database
-from chassis.errors import ServiceError
 from chassis.logs import get_logger
+from chassis.metrics import Counter, Gauge
+from chassis.repeating import repeat
 from payment_svc import desk, operations
 from payment_svc.dead_letters import LetterReason, payment_letter
 from payment_svc.messages import task_message
 from payment_svc.model import StoredPayment, is_too_late
+from payment_svc.traces import showing
 from qrpay.payment.v1 import payment_queue_pb2
 
 _LOG = get_logger(__name__)
-_METER = metrics.get_meter("qrpay.payment")
-_SWEPT = _METER.create_counter(
-    "qrpay.payments.swept", unit="{payment}", description="Payments put into the queue again."
+_REPUBLISHED = Counter(
+    "qrpay.sweeper.republished",
+    unit="{payment}",
+    description="Payments that were put into the queue again.",
 )
-_OPEN_LETTERS = _METER.create_gauge(
+_OPEN_LETTERS = Gauge(
     "qrpay.dead_letters.open", unit="{letter}", description="Dead letters that wait for a person."
 )
-_OLDEST_LETTER = _METER.create_gauge(
-    "qrpay.dead_letters.oldest_age", unit="s", description="Age of the oldest open dead letter."
+_OLDEST_LETTER = Gauge(
+    "qrpay.dead_letters.oldest.age", unit="s", description="Age of the oldest open dead letter."
 )
 
 _PAYMENTS_MAX = 256
@@ -61,22 +63,18 @@ class Sweeper:
         self._every_seconds = every_seconds
         self._again_after_seconds = again_after_seconds
         self._deadline_seconds = deadline_seconds
+        self._turns = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sweep until told to stop. A sweep that fails is tried again at the next turn."""
-        turns = 0
-        while not stop.is_set():
-            try:
-                await self.sweep()
-                if turns % _DESK_EVERY_SWEEPS == 0:
-                    await self.look_at_letters()
-                turns += 1
-            except ServiceError as error:
-                _LOG.warning("sweep failed", reason=error.reason)
-            try:
-                await asyncio.wait_for(stop.wait(), self._every_seconds)
-            except TimeoutError:
-                continue
+        """Sweep until told to stop."""
+        await repeat(self.take_turn, name="sweep", every_seconds=self._every_seconds, stop=stop)
+
+    async def take_turn(self) -> None:
+        """Sweep, and at every fifth turn look at letters too."""
+        await self.sweep()
+        if self._turns % _DESK_EVERY_SWEEPS == 0:
+            await self.look_at_letters()
+        self._turns += 1
 
     async def sweep(self) -> int:
         """Put one message's worth of overdue payments back; answer how many."""
@@ -97,8 +95,9 @@ class Sweeper:
         if again:
             oldest = min(row.create_time for row in again)
             _LOG.info("swept", payments=len(again), oldest=oldest.isoformat())
-            _SWEPT.add(len(again))
-            await self._publish_tasks(again)
+            _REPUBLISHED.add(len(again))
+            with showing("sweep", [task_message(row) for row in again] if tracing.is_on() else []):
+                await self._publish_tasks(again)
         for row in rows:
             if row.id in late:
                 await self._publish_dead_letter(self._overdue(row))

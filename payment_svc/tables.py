@@ -47,6 +47,24 @@ payments = Table(
     Column("payee_entry_number", BigInteger),
 )
 
+pending_payments = Table(
+    "pending_payments",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("sweep_time", DateTime(timezone=True), nullable=False),
+)
+
+payment_ends = Table(
+    "payment_ends",
+    metadata,
+    Column("payment_id", Text, nullable=False),
+    Column("complete_time", DateTime(timezone=True), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("payer_id", Text, nullable=False),
+    Column("payee_id", Text, nullable=False),
+    Column("event_number", BigInteger),
+)
+
 event_counter = Table(
     "event_counter",
     metadata,

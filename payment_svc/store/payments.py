@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.arrays import number_array, text_array
 from payment_svc.model import Kind, NewPayment, Status, StoredPayment
-from payment_svc.tables import event_counter, payments
+from payment_svc.tables import event_counter, payment_ends, payments
 
 
 class LockedPayment(NamedTuple):
@@ -113,31 +113,35 @@ _END_PAYMENTS = text("""
 
 # Sweep times are the database's own: processes whose clocks differ by minutes agree on it.
 _TAKE_OVERDUE = text("""
-    UPDATE payments
-    SET sweep_time = now() + make_interval(secs => :again_after_seconds)
-    WHERE id IN (
-        SELECT id FROM payments
-        WHERE status = 'PENDING' AND sweep_time <= now()
-        ORDER BY sweep_time
-        LIMIT :count_max
-        -- Another sweeper's catch is not ours.
-        FOR UPDATE SKIP LOCKED
+    WITH taken AS (
+        UPDATE pending_payments
+        SET sweep_time = now() + make_interval(secs => :again_after_seconds)
+        WHERE payment_id IN (
+            SELECT payment_id FROM pending_payments
+            WHERE sweep_time <= now()
+            ORDER BY sweep_time
+            LIMIT :count_max
+            -- Another sweeper's catch is not ours.
+            FOR UPDATE SKIP LOCKED
+        )
+        RETURNING payment_id
     )
-    RETURNING *
+    SELECT payments.* FROM taken JOIN payments ON payments.id = taken.payment_id
+    WHERE payments.status = 'PENDING'
 """).columns(*payments.columns)
 
 
 _POSTPONE = text("""
-    UPDATE payments
+    UPDATE pending_payments
     SET sweep_time = now() + make_interval(secs => later.seconds)
     FROM unnest(CAST(:payment_ids AS text[]), CAST(:seconds AS bigint[]))
         AS later (payment_id, seconds)
-    WHERE payments.id = later.payment_id AND payments.status = 'PENDING'
+    WHERE pending_payments.payment_id = later.payment_id
 """)
 
 _NEVER = text("""
-    UPDATE payments SET sweep_time = '9999-01-01 00:00:00+00'
-    WHERE id = any(CAST(:payment_ids AS text[])) AND status = 'PENDING'
+    UPDATE pending_payments SET sweep_time = '9999-01-01 00:00:00+00'
+    WHERE payment_id = any(CAST(:payment_ids AS text[]))
 """)
 
 
@@ -145,10 +149,10 @@ _NEVER = text("""
 _SETTLED_UNTIL = text("SELECT date_trunc('milliseconds', now()) - make_interval(secs => :seconds)")
 
 _COMPLETED = text("""
-    SELECT complete_time, id FROM payments
+    SELECT complete_time, payment_id FROM payment_ends
     WHERE status = 'COMPLETED' AND complete_time < :end_time
-        AND (complete_time, id) > (:after_time, :after_id)
-    ORDER BY complete_time, id
+        AND (complete_time, payment_id) > (:after_time, :after_id)
+    ORDER BY complete_time, payment_id
     LIMIT :count_max
 """)
 
@@ -326,18 +330,25 @@ async def list_events(
 
     A failed payment is an event of its payer only: the payee never knew of it.
     """
-    later = payments.c.event_number > after_number
+    later = payment_ends.c.event_number > after_number
+    numbers = select(payment_ends.c.payment_id, payment_ends.c.event_number)
     sides = [
-        select(payments).where(payments.c.payer_id == owner_id, later),
-        select(payments).where(
-            payments.c.payee_id == owner_id, later, payments.c.status == Status.COMPLETED
+        numbers.where(payment_ends.c.payer_id == owner_id, later),
+        numbers.where(
+            payment_ends.c.payee_id == owner_id, later, payment_ends.c.status == Status.COMPLETED
         ),
     ]
     limited = [
-        select(side.order_by(payments.c.event_number).limit(count_max).subquery()) for side in sides
+        select(side.order_by(payment_ends.c.event_number).limit(count_max).subquery())
+        for side in sides
     ]
     both = union_all(*limited).subquery()
-    result = await connection.execute(select(both).order_by(both.c.event_number).limit(count_max))
+    first = select(both).order_by(both.c.event_number).limit(count_max).subquery()
+    result = await connection.execute(
+        select(payments)
+        .join(first, first.c.payment_id == payments.c.id)
+        .order_by(first.c.event_number)
+    )
     return _stored(result)
 
 

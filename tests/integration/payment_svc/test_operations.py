@@ -40,7 +40,7 @@ async def accept(database: Database, *new: NewPayment) -> list[Any]:
 
 async def finish(database: Database, *results: Result) -> list[StoredPayment]:
     """Apply results."""
-    return await operations.apply_results(database, results)
+    return (await operations.apply_results(database, results)).rows
 
 
 def done(payment: NewPayment, *, failure_code: str | None = None) -> Result:
@@ -371,7 +371,7 @@ async def test_completed_payments_are_listed_without_a_gap(
     assert await read(beginning, await operations.settled_until(database)) == []
     async with await psycopg.AsyncConnection.connect(payment_database.admin_url) as connection:
         await connection.execute(
-            "UPDATE payments SET complete_time = complete_time - interval '1 hour'"
+            "UPDATE payment_ends SET complete_time = complete_time - interval '1 hour'"
         )
     end = await operations.settled_until(database)
     assert await read(beginning, end) == sorted(item.payment_id for item in ended)
