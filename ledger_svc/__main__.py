@@ -7,17 +7,15 @@ from pathlib import Path
 from chassis.channel import open_channel
 from chassis.clock import SystemClock
 from chassis.database import open_database
-from chassis.ids import IdMaker
 from chassis.jetstream import connect
 from chassis.logs import configure_logs
+from chassis.observing import observing
 from chassis.process import run
-from chassis.server import Background, serve
+from chassis.server import serve
 from chassis.settings import load_settings
-from chassis.telemetry import telemetry
-from ledger_svc.catching_up import CatchingUp
-from ledger_svc.posting import Posting, posting_consumer
-from ledger_svc.rpc import rpc_service
+from ledger_svc.heads import heads_stream
 from ledger_svc.settings import LedgerSettings
+from ledger_svc.wiring import Parts
 from qrpay.payment.v1 import payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
@@ -28,11 +26,7 @@ async def main() -> None:
     """Read settings, open what is needed, serve."""
     settings = load_settings(LedgerSettings)
     configure_logs(service_name="ledger", level=settings.log_level)
-    with telemetry(
-        service_name="ledger",
-        endpoint=settings.otel_exporter_otlp_endpoint,
-        sample_ratio=settings.otel_traces_sampler_arg,
-    ):
+    async with observing(settings, service_name="ledger"):
         clock = SystemClock()
         async with (
             open_database(
@@ -40,7 +34,11 @@ async def main() -> None:
                 application_name="ledger",
                 pool_size=settings.database_connections_max,
             ) as database,
-            connect(settings.nats_url, name="ledger") as jetstream,
+            connect(
+                settings.nats_url,
+                name="ledger",
+                streams=[heads_stream(replicas=settings.nats_replicas)],
+            ) as jetstream,
             open_channel(
                 settings.payment_target, identity="payment", tls=settings.tls
             ) as payment_channel,
@@ -48,29 +46,18 @@ async def main() -> None:
                 settings.wallet_target, identity="wallet", tls=settings.tls
             ) as wallet_channel,
         ):
-            ids = IdMaker(clock=clock)
-            posting = Posting(
+            parts = Parts(
+                settings,
                 database=database,
-                ids=ids,
-                clock=clock,
-                results_per_transaction_max=settings.results_per_transaction_max,
-            )
-            catching_up = CatchingUp(
-                database=database,
+                jetstream=jetstream,
                 payments=payment_pb2_grpc.PaymentServiceStub(payment_channel),
                 wallets=wallet_pb2_grpc.WalletServiceStub(wallet_channel),
-                ids=ids,
-                every_seconds=settings.catch_up_every_seconds,
-                call_seconds_max=settings.call_seconds_max,
+                clock=clock,
             )
-            consumer = posting_consumer(jetstream, posting, settings=settings)
             await serve(
                 settings=settings,
-                services=[rpc_service(database=database)],
-                background=[
-                    Background("posting", consumer.run),
-                    Background("catching up", catching_up.run),
-                ],
+                services=parts.services,
+                background=parts.background,
                 # Readers do not need the queue: without it the book is only behind.
                 readiness=database.ping,
             )

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from chassis.channel import call
 from chassis.database import Database
 from chassis.errors import ServiceError
-from chassis.ids import IdMaker
 from chassis.logs import get_logger
+from chassis.repeating import repeat
 from ledger_svc.messages import booking_of_transfer
 from ledger_svc.operations import (
     booked_payments,
@@ -41,28 +41,18 @@ class CatchingUp:
         database: Database,
         payments: payment_pb2_grpc.PaymentServiceStub,
         wallets: wallet_pb2_grpc.WalletServiceStub,
-        ids: IdMaker,
         every_seconds: float,
         call_seconds_max: float,
     ) -> None:
         self._database = database
         self._payments = payments
         self._wallets = wallets
-        self._ids = ids
         self._every_seconds = every_seconds
         self._call_seconds_max = call_seconds_max
 
     async def run(self, stop: asyncio.Event) -> None:
         """Catch up until told to stop. A round that fails is begun again at the next turn."""
-        while not stop.is_set():
-            try:
-                await self.catch_up()
-            except ServiceError as error:
-                _LOG.warning("not caught up", reason=error.reason)
-            try:
-                await asyncio.wait_for(stop.wait(), self._every_seconds)
-            except TimeoutError:
-                continue
+        await repeat(self.catch_up, name="catch up", every_seconds=self._every_seconds, stop=stop)
 
     async def catch_up(self) -> int:
         """One round; answers how many payments had to be booked."""
@@ -105,7 +95,7 @@ class CatchingUp:
             _LOG.error("completed payments without a transfer", payment_ids=lost)
         if not bookings:
             return 0
-        outcomes = await post_bookings(self._database, bookings, ids=self._ids)
+        outcomes = await post_bookings(self._database, bookings)
         for booking, outcome in zip(bookings, outcomes, strict=True):
             if isinstance(outcome, ServiceError):
                 _LOG.error(

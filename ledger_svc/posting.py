@@ -7,19 +7,16 @@ acknowledgement and two replicas with the same message cost a little time and no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from enum import Enum
 
-from opentelemetry import trace
+from opentelemetry.trace import SpanKind
 
-from chassis.batching import is_outage, isolate
-from chassis.clock import Clock
+from chassis import tracing
+from chassis.batching import count_batch, is_outage, isolate
 from chassis.database import Database
 from chassis.errors import ServiceError
-from chassis.ids import IdMaker
 from chassis.jetstream import Consumer, ConsumerSpec, JetStream, Message
 from chassis.logs import get_logger
-from chassis.telemetry import context_of
 from ledger_svc.errors import REFUSALS
 from ledger_svc.messages import Reading, read_message
 from ledger_svc.model import Booking
@@ -27,7 +24,6 @@ from ledger_svc.operations import Outcome, booked_payments, post_bookings
 from ledger_svc.settings import LedgerSettings
 
 _LOG = get_logger(__name__)
-_TRACER = trace.get_tracer("qrpay.ledger")
 
 POSTING = ConsumerSpec(
     stream="PAYMENT_RESULTS",
@@ -80,13 +76,9 @@ class Posting:
         self,
         *,
         database: Database,
-        ids: IdMaker,
-        clock: Clock,
         results_per_transaction_max: int,
     ) -> None:
         self._database = database
-        self._ids = ids
-        self._clock = clock
         self._size_max = results_per_transaction_max
 
     async def handle(self, messages: Sequence[Message[Reading]]) -> None:
@@ -114,11 +106,21 @@ class Posting:
         of the messages may be booked.
         """
         bookings = [item for reading in readings for item in reading.bookings]
-        begun = self._clock.now()
         verdicts: dict[str, Verdict] = {}
-        for start in range(0, len(bookings), self._size_max):
-            verdicts |= await self._book(bookings[start : start + self._size_max])
-        _trace(readings, begun)
+        with tracing.batch(
+            f"process {POSTING.stream}",
+            (item for reading in readings for item in reading.traceparents),
+            kind=SpanKind.CONSUMER,
+            attributes=tracing.messaging(
+                "process", POSTING.stream, consumer=POSTING.name, count=len(bookings)
+            ),
+        ) as batch:
+            for start in range(0, len(bookings), self._size_max):
+                part = bookings[start : start + self._size_max]
+                count_batch("post", len(part))
+                verdicts |= await self._book(part)
+            if batch.is_traced:
+                _show(batch, readings, verdicts)
         verdicts |= await self._contradictions(readings)
         for reading in readings:
             _log_refused(reading)
@@ -128,7 +130,7 @@ class Posting:
         """Book payments; answer the verdict on those that could not be."""
 
         async def post(items: Sequence[Booking]) -> Sequence[Outcome | ServiceError]:
-            return await post_bookings(self._database, items, ids=self._ids)
+            return await post_bookings(self._database, items)
 
         verdicts = {}
         for booking, outcome in zip(bookings, await isolate(bookings, post), strict=True):
@@ -173,15 +175,18 @@ def _verdict(reading: Reading, verdicts: Mapping[str, Verdict]) -> Verdict:
     return next((item for item in (Verdict.LATER, Verdict.REFUSED) if item in found), Verdict.DONE)
 
 
-def _trace(readings: Sequence[Reading], begun: datetime) -> None:
+def _show(
+    batch: tracing.Batch, readings: Sequence[Reading], verdicts: Mapping[str, Verdict]
+) -> None:
     """Show the posting in the trace of each payment that is traced."""
+    attributes = tracing.messaging("process", POSTING.stream, consumer=POSTING.name)
     for reading in readings:
         for booking, traceparent in zip(reading.bookings, reading.traceparents, strict=True):
-            if traceparent:
-                _TRACER.start_span(
-                    "post payment",
-                    context=context_of(traceparent),
-                    kind=trace.SpanKind.CONSUMER,
-                    attributes={"qrpay.payment_id": booking.payment_id},
-                    start_time=int(begun.timestamp() * 1e9),
-                ).end()
+            verdict = verdicts.get(booking.payment_id)
+            batch.show(
+                "post transaction",
+                traceparent,
+                kind=SpanKind.CONSUMER,
+                attributes={**attributes, "qrpay.payment.id": booking.payment_id},
+                error=verdict.value if verdict else "",
+            )

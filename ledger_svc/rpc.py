@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis.database import Database
 from chassis.errors import FieldViolation, InvalidArgument
 from chassis.pagination import decode_page_token, encode_page_token, page_size_of
 from chassis.server import RpcService
+from chassis.signing import encode_key, thumbprint
 from ledger_svc import operations
-from ledger_svc.model import is_balanced
-from ledger_svc.store import Account, Transaction
+from ledger_svc.errors import ReceiptNotReady
+from ledger_svc.heads import receipt_of
+from ledger_svc.model import BOOK_ONLY_KIND_MIN, DraftPosting, is_balanced
+from ledger_svc.store.accounts import Account
+from ledger_svc.store.transactions import Transaction
 from qrpay.ledger.v1 import ledger_pb2, ledger_pb2_grpc
 from qrpay.type.v1 import money_pb2
 
@@ -21,6 +25,8 @@ ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "ListAccounts": _READERS,
     "GetTransaction": _READERS,
     "GetTrialBalance": _READERS,
+    "GetReceipt": _READERS,
+    "ListReceiptKeys": _READERS,
 }
 """Who may call what. There is nothing to write here: the queue writes."""
 
@@ -32,8 +38,9 @@ _PAGE_KIND = "ledger.accounts"
 class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
     """Reads the book."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, keys: Sequence[bytes]) -> None:
         self._database = database
+        self._keys = keys
 
     async def BatchGetAccounts(
         self, request: ledger_pb2.BatchGetAccountsRequest, context: Any
@@ -82,43 +89,81 @@ class LedgerServicer(ledger_pb2_grpc.LedgerServiceServicer):
             balanced=is_balanced(lines),
         )
 
+    async def GetReceipt(
+        self, request: ledger_pb2.GetReceiptRequest, context: Any
+    ) -> ledger_pb2.GetReceiptResponse:
+        """A payment's receipt."""
+        _refuse_bad_ids({"payment_id": request.payment_id})
+        transaction = await operations.get_transaction(self._database, request.payment_id)
+        receipt = await receipt_of(self._database, transaction)
+        if receipt is None:
+            raise ReceiptNotReady(payment_id=request.payment_id)
+        return ledger_pb2.GetReceiptResponse(receipt=receipt)
 
-def rpc_service(*, database: Database) -> RpcService:
-    """The service as ``chassis.server.serve`` takes it."""
+    async def ListReceiptKeys(
+        self, request: ledger_pb2.ListReceiptKeysRequest, context: Any
+    ) -> ledger_pb2.ListReceiptKeysResponse:
+        """The keys that receipts are checked with."""
+        return ledger_pb2.ListReceiptKeysResponse(
+            keys=[
+                ledger_pb2.ReceiptKey(id=thumbprint(key), x=encode_key(key)) for key in self._keys
+            ]
+        )
+
+
+def rpc_service(*, database: Database, keys: Sequence[bytes]) -> RpcService:
+    """The service as ``chassis.server.serve`` takes it. ``keys``: public keys of receipts, the one
+    that signs first."""
     return RpcService(
         descriptor=ledger_pb2.DESCRIPTOR.services_by_name["LedgerService"],
         register=ledger_pb2_grpc.add_LedgerServiceServicer_to_server,
-        servicer=LedgerServicer(database=database),
+        servicer=LedgerServicer(database=database, keys=keys),
         allowed_callers=ALLOWED_CALLERS,
     )
+
+
+def transaction_id(number: int) -> str:
+    """A transaction's number as its readers see it."""
+    return f"txn_{number}"
 
 
 def account_message(account: Account) -> ledger_pb2.Account:
     """An account as its readers see it."""
     return ledger_pb2.Account(
-        **account._asdict(),
+        id=account.id,
+        currency_code=account.currency_code,
+        debits_posted_minor=account.debits_posted_minor,
+        credits_posted_minor=account.credits_posted_minor,
+        account_class=account.class_,  # type: ignore[arg-type]
         balance_minor=account.credits_posted_minor - account.debits_posted_minor,
     )
 
 
 def transaction_message(transaction: Transaction) -> ledger_pb2.Transaction:
     """A journal transaction as its readers see it."""
+    draft = transaction.draft
     return ledger_pb2.Transaction(
-        id=transaction.id,
-        payment_id=transaction.payment_id,
-        kind=transaction.kind,  # type: ignore[arg-type]  # a kind of a later release passes through
+        id=transaction_id(transaction.number),
+        source_id=draft.source_id,
+        payment_id=draft.source_id if draft.kind < BOOK_ONLY_KIND_MIN else "",
+        kind=draft.kind if draft.kind < BOOK_ONLY_KIND_MIN else None,  # type: ignore[arg-type]
+        book_kind=draft.kind if draft.kind >= BOOK_ONLY_KIND_MIN else None,  # type: ignore[arg-type]
         effective_time=transaction.effective_time,
         book_time=transaction.book_time,
-        postings=[
-            ledger_pb2.Posting(
-                account_id=posting.account_id,
-                direction=posting.direction,  # type: ignore[arg-type]
-                money=money_pb2.Money(
-                    currency_code=posting.currency_code, amount_minor=posting.amount_minor
-                ),
-            )
-            for posting in transaction.postings
-        ],
+        description=draft.description,
+        reverses=transaction_id(draft.reverses_number) if draft.reverses_number else "",
+        postings=map(posting_message, draft.postings),
+    )
+
+
+def posting_message(posting: DraftPosting) -> ledger_pb2.Posting:
+    """One side of a transaction as its readers see it."""
+    return ledger_pb2.Posting(
+        account_id=posting.account_id,
+        direction=posting.direction,  # type: ignore[arg-type]
+        money=money_pb2.Money(
+            currency_code=posting.currency_code, amount_minor=posting.amount_minor
+        ),
     )
 
 

@@ -27,6 +27,7 @@ from qrpay.payment.v1.payment_queue_pb2 import ResultBatch
 from qrpay.type.v1.failure_code_pb2 import FAILURE_CODE_WALLET_CLOSED
 from tests.integration.ledger_svc.results_queue import RESULTS, Queue
 
+SIGNING_KEY = Secret("A" * 43)
 MakeBooking = Callable[..., Booking]
 
 
@@ -50,7 +51,7 @@ class Auditor:
         """The payment ids in the journal, in order."""
         return [
             row[0]
-            for row in await self.rows("SELECT payment_id FROM journal_transactions ORDER BY 1")
+            for row in await self.rows("SELECT source_id FROM journal_transactions ORDER BY 1")
         ]
 
     async def faults(self) -> list[str]:
@@ -65,22 +66,38 @@ class Auditor:
                 ) AS sums USING (id)
                 WHERE (debits, credits) IS DISTINCT FROM (debits_posted_minor, credits_posted_minor)
             """,
-            "a transaction without its two postings": """
-                SELECT id FROM journal_transactions LEFT JOIN postings ON transaction_id = id
-                GROUP BY id HAVING count(*) FILTER (WHERE direction = 1) <> 1
-                OR count(*) FILTER (WHERE direction = 2) <> 1
+            "a transaction without both sides, or a payment of more than two postings": """
+                SELECT number FROM journal_transactions
+                LEFT JOIN postings ON transaction_number = number
+                GROUP BY number HAVING count(DISTINCT direction) <> 2
+                OR kind <= 100 AND count(*) <> 2
             """,
             "a posting without its transaction": """
-                SELECT transaction_id FROM postings
-                LEFT JOIN journal_transactions ON id = transaction_id WHERE id IS NULL
+                SELECT transaction_number FROM postings
+                LEFT JOIN journal_transactions ON number = transaction_number WHERE number IS NULL
             """,
             "a posting without its account, or in another currency": """
-                SELECT transaction_id FROM postings AS p LEFT JOIN accounts AS a
+                SELECT transaction_number FROM postings AS p LEFT JOIN accounts AS a
                 ON a.id = p.account_id AND a.currency_code = p.currency_code WHERE a.id IS NULL
             """,
             "debits differ from credits": """
-                SELECT transaction_id FROM postings GROUP BY transaction_id, currency_code
+                SELECT transaction_number FROM postings GROUP BY transaction_number, currency_code
                 HAVING sum(CASE direction WHEN 1 THEN amount_minor ELSE -amount_minor END) <> 0
+            """,
+            "a balance that does not follow from the one before": """
+                SELECT 1 FROM (
+                    SELECT balance_after_minor,
+                        sum(CASE direction WHEN 1 THEN -amount_minor ELSE amount_minor END)
+                        OVER (PARTITION BY account_id ORDER BY transaction_number, line) AS sum
+                    FROM postings
+                ) AS running WHERE balance_after_minor <> sum
+            """,
+            "numbers with gaps": """
+                SELECT 1 FROM journal_head WHERE transaction_number <> (
+                    SELECT count(*) FROM journal_transactions
+                ) OR transaction_number <> (
+                    SELECT coalesce(max(number), 0) FROM journal_transactions
+                )
             """,
         }
         return [name for name, statement in checks.items() if await self.rows(statement)]
@@ -213,11 +230,10 @@ def consume(queue_server: NatsServer, ids: IdMaker) -> Callable[..., Any]:
             nats_url=Secret("opened already"),
             payment_target="not asked",
             wallet_target="not asked",
+            journal_signing_key=SIGNING_KEY,
         )
         posting = posting_type(
             database=database,
-            ids=ids,
-            clock=SystemClock(),
             results_per_transaction_max=settings.results_per_transaction_max,
         )
         stop = asyncio.Event()

@@ -10,7 +10,6 @@ import pytest
 
 from chassis.database import Database
 from chassis.errors import Unavailable
-from chassis.ids import IdMaker
 from ledger_svc import operations
 from ledger_svc.catching_up import CatchingUp
 from ledger_svc.model import Booking
@@ -62,52 +61,51 @@ class Others:
         return response
 
 
-def catching_up(database: Database, others: Others, ids: IdMaker) -> CatchingUp:
+def catching_up(database: Database, others: Others) -> CatchingUp:
     """Catches up with these others."""
     stub: Any = others
     return CatchingUp(
         database=database,
         payments=stub,
         wallets=stub,
-        ids=ids,
         every_seconds=1,
         call_seconds_max=1,
     )
 
 
 async def test_only_what_is_missing_is_booked(
-    database: Database, auditor: Any, ids: IdMaker, make_booking: MakeBooking
+    database: Database, auditor: Any, make_booking: MakeBooking
 ) -> None:
     """Goal: of all completed payments, over several pages, those that the journal lacks are booked
     as wallet moved them, the others stay as they are, and the next round begins where this one
     ended."""
     bookings = [make_booking() for _ in range(5)]
-    await operations.post_bookings(database, [bookings[1], bookings[4]], ids=ids)
+    await operations.post_bookings(database, [bookings[1], bookings[4]])
     others = Others(bookings)
-    catching = catching_up(database, others, ids)
+    catching = catching_up(database, others)
 
     assert await catching.catch_up() == 3
     assert await catching.catch_up() == 0
 
     assert sorted(await auditor.booked()) == sorted(item.payment_id for item in bookings)
-    repeated = await operations.post_bookings(database, bookings, ids=ids)
+    repeated = await operations.post_bookings(database, bookings)
     assert repeated == [operations.Outcome.REPEATED] * 5, "booked with the same content"
     assert await auditor.faults() == []
     assert others.starts == [datetime(1970, 1, 1, tzinfo=UTC), END]
 
 
 async def test_an_outage_moves_nothing_on(
-    database: Database, auditor: Any, ids: IdMaker, make_booking: MakeBooking
+    database: Database, auditor: Any, make_booking: MakeBooking
 ) -> None:
     """Goal: a round that could not be finished is begun again from the same place."""
     others = Others([make_booking()])
     others.away = True
     with pytest.raises(Unavailable):
-        await catching_up(database, others, ids).catch_up()
+        await catching_up(database, others).catch_up()
     assert await operations.caught_up_to(database) == datetime(1970, 1, 1, tzinfo=UTC)
 
     others.away = False
-    assert await catching_up(database, others, ids).catch_up() == 1
+    assert await catching_up(database, others).catch_up() == 1
 
 
 async def test_the_place_never_moves_back(database: Database) -> None:
@@ -118,7 +116,7 @@ async def test_the_place_never_moves_back(database: Database) -> None:
 
 
 async def test_a_payment_without_a_transfer_is_not_made_up(
-    database: Database, auditor: Any, ids: IdMaker, make_booking: MakeBooking
+    database: Database, auditor: Any, make_booking: MakeBooking
 ) -> None:
     """Goal: if wallet knows nothing of a payment that is said to be completed, nothing is booked
     for it, and its neighbours are."""
@@ -126,5 +124,5 @@ async def test_a_payment_without_a_transfer_is_not_made_up(
     others = Others(bookings)
     del others.moved[bookings[0].payment_id]
 
-    assert await catching_up(database, others, ids).catch_up() == 1
+    assert await catching_up(database, others).catch_up() == 1
     assert await auditor.booked() == [bookings[1].payment_id]

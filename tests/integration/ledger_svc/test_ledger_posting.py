@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from chassis.clock import SystemClock
 from chassis.database import Database, open_database
 from chassis.errors import Unavailable
-from chassis.ids import IdMaker
 from ledger_svc import operations
 from ledger_svc.messages import Reading, read_message
 from ledger_svc.posting import Posting, Verdict
-from ledger_svc.store import Account
+from ledger_svc.store.accounts import Account
 
 DONE, REFUSED, LATER = Verdict.DONE, Verdict.REFUSED, Verdict.LATER
 
@@ -28,14 +26,14 @@ def read(message: Any) -> Callable[..., Reading]:
 
 
 @pytest.fixture
-def posting(database: Database, ids: IdMaker) -> Posting:
+def posting(database: Database) -> Posting:
     """Posts at most 100 results in a transaction, to see more than one."""
-    return make_posting(database, ids)
+    return make_posting(database)
 
 
-def make_posting(database: Database, ids: IdMaker) -> Posting:
+def make_posting(database: Database) -> Posting:
     """A poster on this database."""
-    return Posting(database=database, ids=ids, clock=SystemClock(), results_per_transaction_max=100)
+    return Posting(database=database, results_per_transaction_max=100)
 
 
 async def test_messages_are_posted_together(
@@ -45,7 +43,7 @@ async def test_messages_are_posted_together(
     messages = [read(*(make_booking() for _ in range(size))) for size in (1, 150, 256, 3)]
     assert await posting.post(messages) == [DONE] * 4
     assert await operations.batch_get_accounts(database, ["wal_bob"]) == [
-        Account("wal_bob", "USD", 0, 410_000)
+        Account("wal_bob", "USD", 0, 410_000, None, 0)
     ]
     assert await auditor.faults() == []
 
@@ -63,11 +61,11 @@ async def test_redelivered_messages_post_once(
 
 
 async def test_two_consumers_at_once(
-    database: Database, ids: IdMaker, make_booking: Any, read: Any, auditor: Any
+    database: Database, make_booking: Any, read: Any, auditor: Any
 ) -> None:
     """Two replicas with the same messages at the same time book every payment once, no error."""
     messages = [read(*(make_booking() for _ in range(100))) for _ in range(6)]
-    one, other = make_posting(database, ids), make_posting(database, ids)
+    one, other = make_posting(database), make_posting(database)
     verdicts = await asyncio.gather(one.post(messages), other.post(messages[::-1]))
     assert list(verdicts) == [[DONE] * 6, [DONE] * 6]
     assert len(await auditor.booked()) == 600
@@ -120,7 +118,7 @@ async def test_a_contradicting_repeat_is_told(
         ("failed payment is booked", "error", booking.payment_id),
     ]
     assert logs[0]["reason"] == "PAYMENT_BOOKED_DIFFERENTLY"
-    assert logs[0]["fields"] == "amount_minor"
+    assert logs[0]["fields"] == "postings"
     assert len(await auditor.booked()) == 3
     assert await auditor.faults() == []
 
@@ -154,38 +152,39 @@ async def test_what_the_database_refuses_stands_alone(
     ],
 )
 async def test_a_database_that_cannot_post_refuses_no_payment(
-    ledger_database: Any, ids: IdMaker, make_booking: Any, read: Any, auditor: Any, statement: bytes
+    ledger_database: Any, make_booking: Any, read: Any, auditor: Any, statement: bytes
 ) -> None:
     """A missing right or table, a server that became read-only: nothing is wrong with the payments,
     so none is given up."""
     await auditor.change(statement.replace(b"{}", ledger_database.name.encode()))
     async with open_database(ledger_database.url, application_name="test") as database:
         with pytest.raises(Unavailable):
-            await make_posting(database, ids).post([read(make_booking(), make_booking())])
+            await make_posting(database).post([read(make_booking(), make_booking())])
 
 
 async def test_a_defect_keeps_only_its_own_message(
-    database: Database, make_booking: Any, read: Any, auditor: Any
+    database: Database,
+    make_booking: Any,
+    read: Any,
+    auditor: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An error that nobody thought of is neither acknowledged nor given up, and the other messages
     are booked."""
 
-    class BrokenIds(IdMaker):
-        """Fails whenever it is the turn of the second of three payments: third of all in the batch
-        of three, sixth in the half with two, seventh alone."""
+    readings = [read(make_booking()) for _ in range(3)]
+    poisoned = readings[1].bookings[0].payment_id
+    make_batch = operations.make_batch
 
-        made = 0
+    def make_or_break(head: Any, drafts: Any) -> Any:
+        if poisoned in {draft.source_id for draft in drafts}:
+            raise RuntimeError("a defect")
+        return make_batch(head, drafts)
 
-        def make(self, prefix: str) -> str:
-            """A real id, or a defect."""
-            self.made += 1
-            if self.made in {3, 6, 7}:
-                raise RuntimeError("a defect")
-            return super().make(prefix)
-
-    posting = make_posting(database, BrokenIds(clock=SystemClock()))
+    monkeypatch.setattr(operations, "make_batch", make_or_break)
+    posting = make_posting(database)
     with capture_logs() as logs:
-        verdicts = await posting.post([read(make_booking()) for _ in range(3)])
+        verdicts = await posting.post(readings)
     assert verdicts == [DONE, LATER, DONE]
     assert "payment not booked" in {log["event"] for log in logs}
     assert len(await auditor.booked()) == 2

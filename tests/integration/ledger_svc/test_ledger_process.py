@@ -58,7 +58,11 @@ async def mesh(
     database = await template_databases.clone("ledger")
     port, files, log_file = find_free_port(), tls_files(directory, "ledger"), directory / "log"
     async with running_nats(directory) as nats:
-        secrets = {"DATABASE_URL": database.url, "NATS_URL": nats.url_for("ledger")}
+        secrets = {
+            "DATABASE_URL": database.url,
+            "NATS_URL": nats.url_for("ledger"),
+            "JOURNAL_SIGNING_KEY": "A" * 43,
+        }
         for name, secret in secrets.items():
             (directory / name).write_text(secret)
         command = Command(
@@ -177,7 +181,12 @@ async def test_the_process_migrates(mesh: Mesh, postgres_server: Any) -> None:
         try:
             assert await migrate_process(url) == (
                 0,
-                b"applied 0001_pre_create_journal.sql\napplied 0002_pre_catch_up.sql\n",
+                (
+                    b"applied 0001_pre_create_journal.sql\napplied 0002_pre_catch_up.sql\n"
+                    b"applied 0003_pre_chain_journal.sql\napplied 0004_pre_heads.sql\n"
+                    b"applied 0005_pre_reconciliation.sql\n"
+                    b"applied 0006_pre_bank_statements.sql\napplied 0007_pre_corrections.sql\n"
+                ),
             )
             assert await migrate_process(url) == (0, b"")
         finally:

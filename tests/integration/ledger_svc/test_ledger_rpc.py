@@ -8,7 +8,6 @@ import pytest
 
 from chassis.database import Database
 from chassis.errors import InvalidArgument
-from chassis.ids import IdMaker
 from ledger_svc.errors import TransactionNotFound
 from ledger_svc.operations import post_bookings
 from ledger_svc.rpc import LedgerServicer, rpc_service
@@ -22,22 +21,22 @@ CONTEXT: Any = None  # no handler looks at it: callers and deadlines are the ser
 @pytest.fixture
 def servicer(database: Database) -> LedgerServicer:
     """The service on an empty ledger."""
-    return LedgerServicer(database=database)
+    return LedgerServicer(database=database, keys=[bytes(32)])
 
 
 def test_only_readers_may_call(database: Database) -> None:
     """Every method is named, and none is open to a service that only writes to the queue."""
-    service = rpc_service(database=database)
+    service = rpc_service(database=database, keys=[bytes(32)])
     callers = set(map(frozenset, service.allowed_callers.values()))
     assert callers == {frozenset({"gateway", "operator"})}
 
 
 async def test_a_transaction_is_read_by_its_payment(
-    servicer: LedgerServicer, database: Database, ids: IdMaker, make_booking: Any
+    servicer: LedgerServicer, database: Database, make_booking: Any
 ) -> None:
     """All of it: kind, both postings, when the money moved and when it was booked."""
     booking = make_booking(kind=TRANSFER_KIND_PAY, currency_code="JPY", amount_minor=12)
-    await post_bookings(database, [booking], ids=ids)
+    await post_bookings(database, [booking])
     request = pb.GetTransactionRequest(payment_id=booking.payment_id)
     transaction = (await servicer.GetTransaction(request, CONTEXT)).transaction
     money = Money(currency_code="JPY", amount_minor=12)
@@ -53,11 +52,11 @@ async def test_a_transaction_is_read_by_its_payment(
 
 
 async def test_a_kind_of_a_later_release_passes_through(
-    servicer: LedgerServicer, database: Database, ids: IdMaker, make_booking: Any
+    servicer: LedgerServicer, database: Database, make_booking: Any
 ) -> None:
     """A kind of payment that this release does not know is booked and told as it came."""
     booking = make_booking(kind=77)
-    await post_bookings(database, [booking], ids=ids)
+    await post_bookings(database, [booking])
     request = pb.GetTransactionRequest(payment_id=booking.payment_id)
     assert (await servicer.GetTransaction(request, CONTEXT)).transaction.kind == 77
 
@@ -81,10 +80,10 @@ async def test_a_bad_payment_id_is_the_callers_mistake(
 
 
 async def test_accounts_are_answered_in_request_order(
-    servicer: LedgerServicer, database: Database, ids: IdMaker, make_booking: Any
+    servicer: LedgerServicer, database: Database, make_booking: Any
 ) -> None:
     """Those that exist, as often as they are asked for; what we owe is credits minus debits."""
-    await post_bookings(database, [make_booking(amount_minor=70)], ids=ids)
+    await post_bookings(database, [make_booking(amount_minor=70)])
     request = pb.BatchGetAccountsRequest(
         account_ids=["wal_bob", "wal_nobody", "wal_alice", "wal_bob"]
     )
@@ -128,14 +127,13 @@ async def test_the_largest_request_is_answered(servicer: LedgerServicer) -> None
 async def test_pages_follow_each_other(
     servicer: LedgerServicer,
     database: Database,
-    ids: IdMaker,
     make_booking: Any,
     page_size: int,
     pages: list[int],
 ) -> None:
     """Tokens lead through all accounts, each once, and the last page has no token."""
     names = ["wal_b", "wal_c", "wal_d"]
-    await post_bookings(database, [make_booking(credit_account_id=name) for name in names], ids=ids)
+    await post_bookings(database, [make_booking(credit_account_id=name) for name in names])
     listed, sizes, token = [], [], ""
     for _ in range(9):
         request = pb.ListAccountsRequest(page_size=page_size, page_token=token)
@@ -166,7 +164,6 @@ async def test_a_negative_page_size_is_refused(servicer: LedgerServicer) -> None
 async def test_the_trial_balance(
     servicer: LedgerServicer,
     database: Database,
-    ids: IdMaker,
     make_booking: Any,
     auditor: Any,
 ) -> None:
@@ -174,7 +171,7 @@ async def test_the_trial_balance(
     empty = await servicer.GetTrialBalance(pb.GetTrialBalanceRequest(), CONTEXT)
     assert empty == pb.GetTrialBalanceResponse(balanced=True)
     euro = {"debit_account_id": "wal_x", "credit_account_id": "wal_y", "currency_code": "EUR"}
-    await post_bookings(database, [make_booking(), make_booking(), make_booking(**euro)], ids=ids)
+    await post_bookings(database, [make_booking(), make_booking(), make_booking(**euro)])
     response = await servicer.GetTrialBalance(pb.GetTrialBalanceRequest(), CONTEXT)
     assert response == pb.GetTrialBalanceResponse(
         lines=[

@@ -12,6 +12,11 @@ NAMES = {
     "BOOLEAN": "boolean",
     "SMALLINT": "smallint",
     "TEXT": "text",
+    "BLOB": "bytea",
+    "ARRAY": "ARRAY",
+    "DATE": "date",
+    "INTEGER": "integer",
+    "JSONB": "jsonb",
 }
 
 
