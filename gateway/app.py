@@ -72,6 +72,7 @@ class Resource:
             raise Problem("method-not-allowed", headers=[(b"allow", self._allow)])
         operation = endpoint.operation
         scope["qrpay.route"] = operation.path
+        scope["qrpay.streams"] = operation.streams
         # Money moves are too many to log each; probes come every second and say nothing.
         scope["qrpay.quiet"] = operation.moves_money or not operation.limited
         await endpoint(scope, receive, send)

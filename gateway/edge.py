@@ -8,18 +8,25 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
 
+from opentelemetry.trace import Span, use_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.errors import ServiceError
 from chassis.logs import get_logger
 from gateway.endpoint import HEADERS, ClientGone
+from gateway.meters import count_request
 from gateway.operation import CONNECTION, Connection
 from gateway.problems import Problem, to_problem
+from gateway.traces import begin_request, end_request, show_late
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
+_CLIENT_GONE = 499
+"""Nobody reads this status; nginx writes it for a client that did not wait for its answer."""
 
 _LOG = get_logger(__name__)
 
@@ -49,8 +56,21 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers = scope[HEADERS] = dict(scope["headers"])
-        exchange = _Exchange(scope, send, self._request_id(headers.get(b"x-request-id")))
+        request_id = self._request_id(headers.get(b"x-request-id"))
+        exchange = _Exchange(scope, send, request_id, monotonic=self._monotonic)
         began = self._monotonic()
+        span = begin_request(scope["method"], headers.get(b"traceparent"))
+        try:
+            with nullcontext() if span is None else use_span(span):
+                await self._serve(scope, receive, exchange)
+        finally:
+            # Also for a request that was cut off.
+            ended = self._monotonic()
+            _count(scope, exchange, (exchange.stream_began or ended) - began)
+            self._trace(scope, exchange, ended - began, span)
+        self._log(scope, exchange, ended - began)
+
+    async def _serve(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         try:
             await self._app(scope, receive, exchange.send)
         except Problem as problem:
@@ -58,11 +78,10 @@ class Edge:
         except ServiceError as error:
             await exchange.answer(to_problem(error))
         except ClientGone:
-            exchange.status = 499
+            exchange.status = _CLIENT_GONE
         except Exception as error:  # noqa: BLE001 - the last line of defence of every request
             _LOG.error("request_failed", request_id=exchange.id_text, exc_info=error)
             await exchange.answer(Problem("internal-error"))
-        self._log(scope, exchange, self._monotonic() - began)
 
     def _request_id(self, given: bytes | None) -> bytes:
         if given is not None and _REQUEST_ID.fullmatch(given):
@@ -85,14 +104,39 @@ class Edge:
             milliseconds=round(seconds * 1000, 1),
         )
 
+    def _trace(self, scope: Scope, exchange: _Exchange, seconds: float, span: Span | None) -> None:
+        seconds -= scope.get("qrpay.waited_seconds", 0.0)
+        told: dict[str, Any] = {
+            "method": scope["method"],
+            "route": scope.get("qrpay.route", ""),
+            "status": exchange.status or _CLIENT_GONE,
+            "problem": exchange.problem,
+        }
+        if span is not None:
+            end_request(span, **told)
+        elif exchange.status >= 500 or seconds >= self._slow_seconds:
+            header = scope[HEADERS].get(b"traceparent")
+            show_late(**told, header=header, seconds=seconds)
+
+
+def _count(scope: Scope, exchange: _Exchange, seconds: float) -> None:
+    seconds -= scope.get("qrpay.waited_seconds", 0.0)
+    status = exchange.status or _CLIENT_GONE
+    count_request(scope["method"], scope.get("qrpay.route", ""), status, max(0.0, seconds))
+
 
 class _Exchange:
     """One request and what becomes of it."""
 
-    def __init__(self, scope: Scope, send: Send, request_id: bytes) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, request_id: bytes, *, monotonic: Callable[[], float]
+    ) -> None:
         self._scope = scope
         self._send = send
         self._request_id = request_id
+        self._monotonic = monotonic
+        self.stream_began = 0.0
+        """When a stream's head was sent; 0 for an ordinary answer."""
         self.status = 0
         self.problem = ""
 
@@ -105,6 +149,8 @@ class _Exchange:
         """Pass a message on; the start of an answer gets the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self._scope.get("qrpay.streams", False):
+                self.stream_began = self._monotonic()
             headers = message["headers"]
             # Private unless the handler says otherwise (static QR codes, the documentation).
             if not any(name == b"cache-control" for name, _ in headers):

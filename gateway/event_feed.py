@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from chassis.errors import ServiceError
-from chassis.jetstream import JetStream
+from chassis.jetstream import JetStream, settle
 from chassis.logs import get_logger
 from gateway.payment_events import PaymentEvents
 from qrpay.payment.v1 import payment_queue_pb2
@@ -58,7 +58,7 @@ class EventFeed:
         if client is not self._subscribed:
             await client.subscribe(SUBJECT, cb=self._receive)
             self._subscribed = client
-        await client.flush()
+        await settle(client)
 
     async def _receive(self, message: Msg) -> None:
         batch = payment_queue_pb2.EventBatch()

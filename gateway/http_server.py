@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import enum
 import logging
-import re
 import socket
 from collections.abc import Iterator
 from typing import Any, ClassVar, cast
@@ -20,7 +19,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.intake import Intake
+from gateway.intake import Intake, is_whole_payment
+from gateway.meters import count_request, count_shed
 from gateway.operation import CONNECTION
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
@@ -43,13 +43,6 @@ _STATUS_LINES = {
 
 _PAYMENTS = b"/payments/"
 """What is posted below this moves money."""
-_HEADER = rb"(?!content-length|transfer-encoding|connection|expect|upgrade)[!-9;-~]+:[ -~\t]*\r\n"
-_PLAIN_PAYMENT = re.compile(
-    rb"POST /payments/[!-~]+ HTTP/1\.1\r\n(?:%b)*content-length:[ ]*([0-9]{1,6})\r\n(?:%b)*\r\n"
-    % (_HEADER, _HEADER),
-    re.IGNORECASE,
-)
-"""The head of a payment whose end can be told without a parser."""
 
 
 class _Reading(enum.Enum):
@@ -127,6 +120,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Whether the request that comes in is refused as soon as it is complete."""
         self._was_shed = False
         """Whether that has just happened."""
+        self._shed_at = 0.0
+        """When a request was last refused unparsed, seconds of the loop's clock."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connects; one too many is told so."""
@@ -144,12 +139,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in. A request's head must be complete within its size and its time."""
-        if self.intake.is_full and self._is_plain_payment(data):
-            # A flood, in its usual form: this is a third of what it costs to parse first.
-            self.intake.admit()
-            self._stop_head_timer()
-            self._shed(stays=not self.last_answers)
-            self._was_shed = False
+        if self.intake.is_full and self._is_idle and is_whole_payment(data):
+            self._shed_unparsed()
             return
         before = self._reading
         super().data_received(data)
@@ -167,14 +158,37 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
             self._start_head_timer()
 
-    def _is_plain_payment(self, data: bytes) -> bool:
-        """Whether all that came in is one whole payment, and nothing else is under way here."""
-        if self._reading is not _Reading.NOTHING or self.pipeline:
-            return False
-        if self.cycle is not None and not self.cycle.response_complete:
-            return False
-        head = _PLAIN_PAYMENT.match(data)
-        return head is not None and len(data) == head.end() + int(head[1])
+    @property
+    def _is_idle(self) -> bool:
+        """Whether no request is under way here."""
+        return (
+            self._reading is _Reading.NOTHING
+            and not self.pipeline
+            and (self.cycle is None or self.cycle.response_complete)
+        )
+
+    def _shed_unparsed(self) -> None:
+        """Refuse a payment in its usual form, at half of what it costs to parse it first. The timer
+        of the keep-alive is left alone, since winding up thousands is half of the rest."""
+        self.intake.admit()
+        if self.timeout_keep_alive_task is None or self.last_answers or self.flow.write_paused:
+            self._stop_head_timer()
+            self._shed(stays=not self.last_answers)
+            self._was_shed = False
+            return
+        self._shed_at = self.loop.time()
+        count_shed()
+        cast("_JoiningTransport", self.transport).write_whole(_TOO_MANY)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing has come for a while, unless it was shed."""
+        left = self._shed_at + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            super().timeout_keep_alive_handler()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                left, self.timeout_keep_alive_handler
+            )
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -260,6 +274,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.flow.write_paused or self.transport.is_closing():
             self.transport.abort()  # somebody asks on and on, and reads no answers
             return
+        count_shed()
         transport = cast("_JoiningTransport", self.transport)
         transport.write_whole(_TOO_MANY if stays else _TOO_MANY_AND_CLOSE)
         if stays:
@@ -274,6 +289,7 @@ class GuardedProtocol(HttpToolsProtocol):
             # An answer to an earlier request is under way: a second one would mix with it.
             self.transport.abort()
             return
+        count_request("", "", problem.type.status, 0.0)
         cast("_JoiningTransport", self.transport).write_whole(_rendered(problem, closes=True))
         self.transport.close()
 

@@ -14,6 +14,34 @@ from chassis.logs import get_logger
 _LOG_EVERY_SECONDS = 1.0
 _LOG = get_logger(__name__)
 
+_BODY_BYTES_MAX = 999_999
+_CHANGES_THE_END = {b"transfer-encoding", b"connection", b"expect", b"upgrade"}
+"""Fields with which the end of a request, or of its connection, is not told by its length alone."""
+
+
+def is_whole_payment(received: bytes) -> bool:
+    """Whether these bytes are one whole HTTP request that posts a payment, and nothing else.
+
+    Looks only for what could move the request's end (RFC 9112 section 6), at a fraction of what a
+    parser costs: good enough to refuse it, not to serve it. Says no when in doubt.
+    """
+    if not received.startswith(b"POST /payments/"):
+        return False
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *fields = head.lower().split(b"\r\n")
+    length = b""
+    for field in fields:
+        name, _, value = field.partition(b":")
+        if (name := name.strip()) in _CHANGES_THE_END:
+            return False
+        if name == b"content-length":
+            if length:
+                return False
+            length = value.strip(b" \t")
+    if not first.endswith(b" http/1.1") or not length.isdigit():
+        return False
+    return len(length) <= len(str(_BODY_BYTES_MAX)) and len(body) == int(length)
+
 
 class Intake:
     """Counts the payments that are between their head and payment_svc's answer."""
@@ -24,6 +52,11 @@ class Intake:
         self._payments = 0
         self._refused = 0
         self._logged_at = monotonic()
+
+    @property
+    def payments(self) -> int:
+        """How many there are."""
+        return self._payments
 
     @property
     def is_full(self) -> bool:

@@ -106,6 +106,16 @@ class PaymentEvents:
         self.head_number: int | None = None
         """The highest number seen in a row; None: not known, the next event counts as a gap."""
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a payment."""
+        return self._waiting
+
+    @property
+    def streams(self) -> int:
+        """Streams that are told."""
+        return sum(map(len, [*self._subscriptions.values()]))
+
     def receive(self, batch: payment_queue_pb2.EventBatch) -> None:
         """Take the events of one message: wake who waits for them."""
         if batch.last_number and not self._continues(batch):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from datetime import datetime
 from time import monotonic
 
@@ -22,14 +21,11 @@ from gateway.problems import Problem, invalid_request
 from gateway.queries import PaymentQuery, PaymentsQuery
 from gateway.replies import json_reply
 from gateway.submitter import Submitter
+from gateway.traces import context_of_request
 from gateway.upstream import Upstream
 from qrpay.payment.v1 import payment_pb2
 from qrpay.type.v1 import money_pb2
 
-_TRACEPARENT = re.compile(
-    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
-)
-_SAMPLED = 1
 _REPLAYED = (b"idempotent-replayed", b"true")
 _KIND_NUMBERS = {name: number for number, name in KINDS.items()}
 _STATUS_NUMBERS = {name: number for number, name in STATUSES.items()}
@@ -166,7 +162,7 @@ def _request(call: Call) -> payment_pb2.PaymentRequest:
     return payment_pb2.PaymentRequest(
         caller_id=call.user.id,
         request_id=call.idempotency_key,
-        traceparent=_sampled_traceparent(call.headers.get(b"traceparent")),
+        traceparent=context_of_request(call.headers.get(b"traceparent")),
     )
 
 
@@ -175,13 +171,6 @@ def _set_money(money: money_pb2.Money, amount: int, currency: str) -> None:
         raise Problem("amount-out-of-range")
     money.amount_minor = amount
     money.currency_code = currency
-
-
-def _sampled_traceparent(header: bytes | None) -> str:
-    """The W3C trace context if it is valid and sampled, otherwise empty."""
-    if header is None or not _TRACEPARENT.fullmatch(header):
-        return ""
-    return header[:55].decode("ascii") if int(header[53:55], 16) & _SAMPLED else ""
 
 
 def _timestamp(time: datetime) -> Timestamp:

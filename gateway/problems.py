@@ -39,19 +39,14 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "invalid-request": ProblemType(
         400, "The request breaks a rule", "Correct the fields named in errors."
     ),
-    "malformed-json": ProblemType(
-        400, "The body is not JSON", "The body must be one JSON value in UTF-8 (RFC 8259)."
-    ),
+    "malformed-json": ProblemType(400, "The body is not JSON", "Send one JSON value in UTF-8."),
     "idempotency-key-missing": ProblemType(
-        400,
-        "The Idempotency-Key header is missing",
-        "What moves money or creates something needs an Idempotency-Key header, so that it can be "
-        "repeated.",
+        400, "The Idempotency-Key header is missing", "Send it: then this can be repeated safely."
     ),
     "idempotency-key-invalid": ProblemType(
         400,
         "The Idempotency-Key header is invalid",
-        "The key has 1 to 255 printable ASCII characters, plain or as a quoted string, given once.",
+        "It has 1 to 255 printable ASCII characters, plain or as a quoted string, given once.",
     ),
     "unauthenticated": ProblemType(
         401, "Who are you?", "Send a valid token: Authorization: Bearer <JWT>."
@@ -60,6 +55,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "forbidden": ProblemType(403, "You may not do this", "This caller may not do this."),
     "payment-not-found": ProblemType(
         404, "There is no such payment", "No payment of yours has this id."
+    ),
+    "no-receipt": ProblemType(
+        404, "There is no receipt", "The payment failed: no money moved, and no book has it."
+    ),
+    "receipt-not-ready": ProblemType(
+        409, "The receipt is not ready", "The book is signed every few seconds.", retryable=True
     ),
     "recipient-not-found": ProblemType(
         404, "There is no such recipient", "Nobody has this handle, user id or wallet id."
@@ -118,9 +119,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "body-too-large": ProblemType(
         413, "The body is too large", "A request body has at most 65536 bytes, a logo 2097152."
     ),
-    "unsupported-media-type": ProblemType(
-        415, "This media type is not supported", "Send application/json in UTF-8."
-    ),
+    "unsupported-media-type": ProblemType(415, "Unsupported media type", "Send application/json."),
     "idempotency-key-reused": ProblemType(
         422,
         "The key was used for another request",
@@ -147,6 +146,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         422,
         "There are too many already",
         "The merchant has as many stores or terminals as it may have, closed ones included.",
+    ),
+    "statement-too-long": ProblemType(
+        422, "The month has too many entries", "Ask for CSV, or read the entries page by page."
     ),
     "logo-invalid": ProblemType(
         422,

@@ -153,6 +153,28 @@ class EntriesQuery(Query, frozen=True, kw_only=True):
     limit: Limit = 50
 
 
+class StatementQuery(Query, frozen=True, kw_only=True):
+    """Of a statement."""
+
+    month: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^(19[7-9][0-9]|[2-8][0-9]{3})-(0[1-9]|1[0-2])(?![\s\S])",
+                description="The month, in UTC; this one if it is left out. Never a future one.",
+                examples=["2026-11"],
+                extra={"rule": "must be a month such as 2026-11, from 1970-01 on"},
+            ),
+        ]
+        | None
+    ) = None
+    statement_format: Annotated[
+        Literal["csv", "pdf"],
+        Meta(description="For programs, or to print.", extra={"rule": "must be csv or pdf"}),
+    ] = field(default="csv", name="format")
+    currency: CurrencyCode | None = None
+
+
 class BarcodeQuery(Query, frozen=True, kw_only=True):
     """Of a new barcode."""
 

@@ -19,11 +19,13 @@ from gateway.health_api import HealthApi
 from gateway.logos_api import LogosApi
 from gateway.merchant_records_api import MerchantRecordsApi
 from gateway.merchant_routes import merchant_operations
-from gateway.merchants_api import MerchantsApi
+from gateway.merchants_api import KEY_SET_TYPE, MerchantsApi
 from gateway.operation import Operation, Success
 from gateway.payments_api import PaymentsApi
+from gateway.receipts_api import ReceiptsApi
 from gateway.route_parts import json_answer as _json
 from gateway.route_parts import same_for as _same_for
+from gateway.statements_api import StatementsApi
 from gateway.wallets_api import WalletsApi
 
 _USERS: tuple[Role, ...] = ("customer", "merchant")
@@ -39,11 +41,21 @@ _SUBMIT_PROBLEMS = (
 _PAY_DESCRIPTION = """\
 A customer sends `qr`, the text of a merchant's code; `amount` and `currency` unless the code
 carries them. A merchant sends `barcode`, read from the customer's phone: its owner pays."""
+_STATEMENT_DESCRIPTION = """\
+Opening and closing balance, every entry, and totals. In CSV (RFC 4180) the column `line` says what
+a row is: `opening`, `entry`, `total-in`, `total-out` or `closing`; an apostrophe goes before a text
+that a spreadsheet would take for a formula. Name the currency if you have not exactly one wallet.
+One statement at a time."""
 _EVENTS_DESCRIPTION = """\
 Server-sent events `payment.completed` and `payment.failed`; data is the payment, and for a
 completed one `number`, the number of the entry in your wallet. `id` is the number of the event:
 after a lost connection send it as `Last-Event-ID` and miss nothing; without it the stream starts
 now. Failed payments are told to the payer only."""
+
+
+_RECEIPT_DESCRIPTION = """For its payer, its payee and operators. `qrpay receipt verify` checks it
+with nothing but a public key of `/receipts/keys`. It is there some seconds after the
+payment was completed: until then 409 `receipt-not-ready`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +64,8 @@ class Handlers:
 
     payments: PaymentsApi
     wallets: WalletsApi
+    statements: StatementsApi
+    receipts: ReceiptsApi
     barcodes: BarcodesApi
     devices: DevicesApi
     merchants: MerchantsApi
@@ -68,7 +82,7 @@ def operations(handlers: Handlers) -> list[Operation]:
     return [
         *_money_moves(handlers.payments),
         *_payments(handlers),
-        *_wallets(handlers.wallets, handlers.bank_accounts),
+        *_wallets(handlers),
         _barcodes(handlers.barcodes),
         *device_operations(handlers.devices),
         *code_operations(handlers.merchants),
@@ -155,6 +169,7 @@ def _payments(handlers: Handlers) -> Iterable[Operation]:
         successes=(_json("The payment.", answers.Payment),),
         problems=("payment-not-found",),
     )
+    yield from _receipts(handlers.receipts)
     yield Operation(
         method="GET",
         path="/events",
@@ -176,7 +191,8 @@ def _payments(handlers: Handlers) -> Iterable[Operation]:
     )
 
 
-def _wallets(wallets: WalletsApi, bank_accounts: BankAccountsApi) -> Iterable[Operation]:
+def _wallets(handlers: Handlers) -> Iterable[Operation]:
+    wallets, bank_accounts = handlers.wallets, handlers.bank_accounts
     yield Operation(
         method="GET",
         path="/wallets/me",
@@ -198,6 +214,7 @@ def _wallets(wallets: WalletsApi, bank_accounts: BankAccountsApi) -> Iterable[Op
         successes=(_json("A page.", answers.Entries),),
         problems=("forbidden", "currency-mismatch"),
     )
+    yield _statement(handlers.statements)
     yield Operation(
         method="POST",
         path="/bank-accounts",
@@ -217,6 +234,66 @@ def _wallets(wallets: WalletsApi, bank_accounts: BankAccountsApi) -> Iterable[Op
         handler=bank_accounts.list_accounts,
         roles=_USERS,
         successes=(_json("All of them.", answers.BankAccounts),),
+    )
+
+
+def _receipts(receipts: ReceiptsApi) -> Iterable[Operation]:
+    yield Operation(
+        method="GET",
+        path="/payments/{payment_id}/receipt",
+        tag="Payments",
+        summary="The proof that a payment is in the signed book",
+        description=_RECEIPT_DESCRIPTION,
+        handler=receipts.read,
+        successes=(
+            Success(
+                status=200,
+                description="The receipt: keep it as it is, every byte counts.",
+                media_types=("application/json",),
+                headers={"Content-Disposition": "A name for the file."},
+            ),
+        ),
+        problems=("payment-not-found", "no-receipt", "receipt-not-ready"),
+    )
+    yield Operation(
+        method="GET",
+        path="/receipts/keys",
+        tag="Payments",
+        summary="The keys that receipts are signed with",
+        description="A JSON Web Key Set, the key that signs now first.",
+        handler=receipts.keys,
+        roles=None,
+        successes=(
+            Success(
+                status=200,
+                description="The keys.",
+                shape=answers.QrKeys,
+                media_types=(KEY_SET_TYPE,),
+                headers={"Cache-Control": "How long they may be kept."},
+            ),
+        ),
+        problems=("temporarily-unavailable",),
+    )
+
+
+def _statement(statements: StatementsApi) -> Operation:
+    return Operation(
+        method="GET",
+        path="/wallets/me/statement",
+        tag="Wallets",
+        summary="A month of a wallet, to keep",
+        description=_STATEMENT_DESCRIPTION,
+        handler=statements.read,
+        query=queries.StatementQuery,
+        successes=(
+            Success(
+                status=200,
+                description="The statement.",
+                media_types=("text/csv", "application/pdf"),
+                headers={"Content-Disposition": "A name for the file."},
+            ),
+        ),
+        problems=("forbidden", "currency-mismatch", "statement-too-long"),
     )
 
 

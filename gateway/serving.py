@@ -15,6 +15,7 @@ from chassis.jetstream import JetStream, connect
 from chassis.logs import get_logger
 from chassis.server import Serving
 from chassis.settings import SettingsError
+from chassis.studio import Studio, open_studio
 from gateway.app import build_app
 from gateway.auth import Authenticator
 from gateway.bank_accounts_api import BankAccountsApi
@@ -31,12 +32,15 @@ from gateway.keys import FileKeySource, KeySet, KeySetError, KeySource, UrlKeySo
 from gateway.logos_api import LogosApi
 from gateway.merchant_records_api import MerchantRecordsApi
 from gateway.merchants_api import MerchantsApi
+from gateway.meters import watch
 from gateway.operation import Operation
 from gateway.payment_events import PaymentEvents
 from gateway.payments_api import PaymentsApi
 from gateway.rate_limit import RateLimiter
+from gateway.receipts_api import ReceiptsApi
 from gateway.routes import Handlers, operations
 from gateway.settings import GatewaySettings
+from gateway.statements_api import StatementsApi
 from gateway.submitter import Submitter
 from gateway.upstream import Upstream, open_upstream
 from gateway.wallets_api import WalletsApi
@@ -60,8 +64,15 @@ async def serve(
     async with (
         open_upstream(settings) as upstream,
         connect(settings.nats_url, name="gateway") as queue,
+        open_studio(
+            processes_max=1,
+            waiting_max=settings.statements_max,
+            seconds_max=settings.statement_pdf_seconds_max,
+        ) as studio,
     ):
-        gateway = _Gateway(settings=settings, clock=clock, upstream=upstream, queue=queue)
+        gateway = _Gateway(
+            settings=settings, clock=clock, upstream=upstream, queue=queue, studio=studio
+        )
         await gateway.run(on_started)
 
 
@@ -69,11 +80,18 @@ class _Gateway:
     """The parts of one process."""
 
     def __init__(
-        self, *, settings: GatewaySettings, clock: Clock, upstream: Upstream, queue: JetStream
+        self,
+        *,
+        settings: GatewaySettings,
+        clock: Clock,
+        upstream: Upstream,
+        queue: JetStream,
+        studio: Studio,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._upstream = upstream
+        self._studio = studio
         self._keys = KeySet(
             _key_source(settings),
             refresh_seconds=settings.jwks_refresh_seconds,
@@ -108,6 +126,7 @@ class _Gateway:
         listener = listen(settings.http_listen)
         intake = Intake(payments_max=settings.intake_payments_max, monotonic=self._clock.monotonic)
         server = HttpServer(self._app(), settings=settings, intake=intake)
+        stop_watching = watch(intake, self._events)
         serving = Serving(listener.getsockname()[1])
         _stop_on_signals(serving.stopping)
         async with asyncio.TaskGroup() as tasks:
@@ -135,6 +154,7 @@ class _Gateway:
             await self._submitter.close()
             for task in background:
                 task.cancel()
+        stop_watching()
         _LOG.info("stopped")
 
     def _app(self) -> ASGIApp:
@@ -155,6 +175,10 @@ class _Gateway:
                     wait_seconds_max=settings.wait_seconds_max,
                 ),
                 wallets=WalletsApi(upstream=upstream),
+                statements=StatementsApi(
+                    upstream=upstream, studio=self._studio, clock=self._clock, settings=settings
+                ),
+                receipts=ReceiptsApi(upstream=upstream),
                 barcodes=BarcodesApi(upstream=upstream),
                 devices=DevicesApi(upstream=upstream),
                 merchants=MerchantsApi(upstream=upstream),

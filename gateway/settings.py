@@ -23,6 +23,8 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
     """gRPC target of payment_svc (role api)."""
     barcode_target: str
     """gRPC target of barcode_svc."""
+    ledger_target: str
+    """gRPC target of ledger_svc; only receipts need it."""
     nats_url: Secret
     """NATS URL(s) with the gateway's user, separated by commas."""
 
@@ -59,7 +61,7 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
     anything is done for it. As many as all submit calls take: more would only wait."""
     submit_batch_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 256
     """Payments in one SubmitPayments call."""
-    submit_concurrency: UpToTen = 4
+    submit_concurrency: UpToTen = 2
     """SubmitPayments calls in flight at a time, of each kind."""
     submit_patience_seconds: PositiveSeconds = 0.2
     """How long a batch may take before the next one starts beside it: one at a time gives larger
@@ -94,6 +96,17 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
     """What one client address may send at once without a token."""
     callers_max: PositiveInt = 100_000
     """Callers whose rate is remembered, at least."""
+
+    statements_max: PositiveInt = 8
+    """Statements that are made at a time; one of each caller."""
+    statement_seconds: PositiveSeconds = 300.0
+    """How long a statement may take until the client has all of it."""
+    statement_csv_entries_max: PositiveInt = 1_000_000
+    """Entries of a statement as CSV: about 150 bytes each."""
+    statement_pdf_entries_max: PositiveInt = 10_000
+    """Entries of a statement as PDF: 400 pages, some seconds of CPU."""
+    statement_pdf_seconds_max: PositiveSeconds = 60.0
+    """A PDF that takes longer to draw is given up."""
 
     streams_max: PositiveInt = 10_000
     """Open event streams of this process."""

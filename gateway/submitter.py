@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from chassis import tracing
 from chassis.batching import Batcher
 from chassis.errors import DeadlineExceeded, ServiceError
 from qrpay.payment.v1 import payment_pb2
@@ -22,6 +24,8 @@ SubmitBatch = Callable[[Sequence[payment_pb2.PaymentRequest], float], Awaitable[
 class _Item(NamedTuple):
     request: payment_pb2.PaymentRequest
     ends_at: float
+    began_ns: int
+    """When it came, since 1970; 0 if it is not traced."""
 
 
 class Submitter:
@@ -69,7 +73,8 @@ class Submitter:
         ``DeadlineExceeded`` or ``Overloaded`` if it could not be asked or was not answered."""
         by_code = request.HasField("qr") or request.HasField("barcode")
         batcher = self._by_code if by_code else self._direct
-        return await batcher.submit(_Item(request, self._monotonic() + self._seconds))
+        began_ns = time.time_ns() if request.traceparent else 0
+        return await batcher.submit(_Item(request, self._monotonic() + self._seconds, began_ns))
 
     async def close(self) -> None:
         """Refuse new payments, and return when all that waited have their answer."""
@@ -82,7 +87,17 @@ class Submitter:
             return [DeadlineExceeded()] * len(items)
         # They come in the order of their arrival: the first has the least time left.
         seconds = in_time[0].ends_at - latest + _WORTHWHILE_SECONDS
-        outcomes = await self._submit_batch([item.request for item in in_time], seconds)
+        with tracing.batch(
+            "submit payments", (item.request.traceparent for item in in_time)
+        ) as batch:
+            outcomes = await self._submit_batch([item.request for item in in_time], seconds)
+            for item, outcome in zip(in_time, outcomes, strict=False) if batch.is_traced else ():
+                batch.show(
+                    "submit payment",
+                    item.request.traceparent,
+                    start_ns=item.began_ns,
+                    error=outcome.reason if isinstance(outcome, ServiceError) else "",
+                )
         if len(in_time) == len(items) or len(outcomes) != len(in_time):
             return outcomes
         answered = iter(outcomes)

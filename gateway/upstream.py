@@ -16,6 +16,7 @@ from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.logs import get_logger
 from gateway.settings import GatewaySettings
 from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, device_pb2_grpc, merchant_pb2_grpc
+from qrpay.ledger.v1 import ledger_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
@@ -44,7 +45,9 @@ class Upstream:
     merchants: merchant_pb2_grpc.MerchantServiceStub
     device: device_pb2_grpc.DeviceServiceStub
     """Served by barcode_svc, too."""
+    ledger: ledger_pb2_grpc.LedgerServiceStub
     channels: dict[str, grpc.aio.Channel]
+    """Those without which there is nothing to serve."""
     seconds: float
 
     async def call(
@@ -127,12 +130,16 @@ async def open_upstream(settings: GatewaySettings) -> AsyncIterator[Upstream]:
             )
             for name, target in targets.items()
         }
+        ledger = await stack.enter_async_context(
+            channel.open_channel(settings.ledger_target, identity="ledger", tls=settings.tls)
+        )
         yield Upstream(
             payment=payment_pb2_grpc.PaymentServiceStub(channels["payment"]),
             wallet=wallet_pb2_grpc.WalletServiceStub(channels["wallet"]),
             barcode=barcode_pb2_grpc.BarcodeServiceStub(channels["barcode"]),
             merchants=merchant_pb2_grpc.MerchantServiceStub(channels["barcode"]),
             device=device_pb2_grpc.DeviceServiceStub(channels["barcode"]),
+            ledger=ledger_pb2_grpc.LedgerServiceStub(ledger),
             channels=channels,
             seconds=settings.upstream_seconds,
         )

@@ -29,7 +29,7 @@ class WalletsApi:
                         available=wallet.balance_minor - wallet.held_minor,
                         held=wallet.held_minor,
                     )
-                    for wallet in await self._wallets(call.user.id)
+                    for wallet in await _wallets(self._upstream, call.user.id)
                 ]
             )
         )
@@ -37,7 +37,7 @@ class WalletsApi:
     async def entries(self, call: Call) -> Reply:
         """GET /wallets/me/entries. The currency may be left out by who has one wallet."""
         query: EntriesQuery = call.query
-        currency = query.currency or await self._only_currency(call.user.id)
+        currency = query.currency or await only_currency(self._upstream, call.user.id)
         page = await self._upstream.call(
             self._upstream.wallet.ListEntries,
             wallet_pb2.ListEntriesRequest(
@@ -54,17 +54,20 @@ class WalletsApi:
             )
         )
 
-    async def _wallets(self, owner_id: str) -> list[wallet_pb2.Wallet]:
-        response = await self._upstream.call(
-            self._upstream.wallet.ListWallets, wallet_pb2.ListWalletsRequest(owner_id=owner_id)
-        )
-        return list(response.wallets)
 
-    async def _only_currency(self, owner_id: str) -> str:
-        wallets = await self._wallets(owner_id)
-        if len(wallets) != 1:
-            raise invalid_request(("currency", "is required: you do not have exactly one wallet"))
-        return wallets[0].currency_code
+async def only_currency(upstream: Upstream, owner_id: str) -> str:
+    """The currency of the owner's wallet. Raises ``Problem`` if there is not exactly one."""
+    wallets = await _wallets(upstream, owner_id)
+    if len(wallets) != 1:
+        raise invalid_request(("currency", "is required: you do not have exactly one wallet"))
+    return wallets[0].currency_code
+
+
+async def _wallets(upstream: Upstream, owner_id: str) -> list[wallet_pb2.Wallet]:
+    response = await upstream.call(
+        upstream.wallet.ListWallets, wallet_pb2.ListWalletsRequest(owner_id=owner_id)
+    )
+    return list(response.wallets)
 
 
 def _entry_answer(entry: wallet_pb2.Entry) -> answers.Entry:

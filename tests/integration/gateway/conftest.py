@@ -30,9 +30,11 @@ from qrpay.barcode.v1 import (
     merchant_pb2,
     merchant_pb2_grpc,
 )
+from qrpay.ledger.v1 import ledger_pb2, ledger_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, payment_queue_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 from tests.integration.gateway.fake_devices import FakeDevices
+from tests.integration.gateway.fake_ledger import FakeLedger
 from tests.integration.gateway.fake_merchants import FakeMerchants
 from tests.integration.gateway.fakes import (
     IDS,
@@ -56,6 +58,7 @@ class Mesh:
     merchants: FakeMerchants = field(default_factory=FakeMerchants)
     devices: FakeDevices = field(default_factory=FakeDevices)
     """Served where barcodes are."""
+    ledger: FakeLedger = field(default_factory=FakeLedger)
     ports: dict[str, int] = field(default_factory=dict)
     issuer: TokenIssuer
     nats: NatsServer
@@ -83,7 +86,7 @@ class Mesh:
 
     def reset(self) -> None:
         """All services are well again and answer by their simple rules."""
-        for fake in (self.payments, self.wallets, self.barcodes, self.devices):
+        for fake in (self.payments, self.wallets, self.barcodes, self.devices, self.ledger):
             fake.faults.clear()
         self.merchants.reset()
         self.payments.refusals.clear()
@@ -247,6 +250,7 @@ async def session_mesh(
             ("payment", mesh.payments, payment_pb2, payment_pb2_grpc),
             ("wallet", mesh.wallets, wallet_pb2, wallet_pb2_grpc),
             ("barcode", mesh.barcodes, barcode_pb2, barcode_pb2_grpc),
+            ("ledger", mesh.ledger, ledger_pb2, ledger_pb2_grpc),
         ):
             mesh.ports[name] = await stack.enter_async_context(
                 running_fake(

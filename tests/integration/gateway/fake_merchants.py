@@ -7,9 +7,9 @@ from typing import Any
 import grpc
 
 from qrpay.barcode.v1 import merchant_pb2, merchant_pb2_grpc
-from tests.integration.gateway.fakes import IDS, MERCHANT_ID, Faults, refusal
+from tests.integration.gateway.fakes import MERCHANT_ID, Faults, refusal
 
-STORE_ID, TERMINAL_ID = IDS.make("sto"), IDS.make("trm")
+STORE_ID, TERMINAL_ID = "sto_01K000000000000000000000ST", "trm_01K000000000000000000000TR"
 LOGO_SHA256 = "ab" * 32
 
 

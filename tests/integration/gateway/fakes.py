@@ -24,7 +24,8 @@ from qrpay.type.v1 import failure_code_pb2, money_pb2, transfer_kind_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 
 IDS = IdMaker(clock=SystemClock())
-MERCHANT_ID = IDS.make("mer")
+MERCHANT_ID = "mer_01K000000000000000000000ME"
+"""In names of tests, which must be alike in all of pytest's processes."""
 NOT_THERE = "nobody"
 """A recipient, a bank account, a code that is never found."""
 
@@ -242,6 +243,8 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
         """Not for gateways."""
         raise refusal("PERMISSION_DENIED", grpc.StatusCode.PERMISSION_DENIED)
 
+    DigestPayments = ListPaymentRecords = RepublishPayments = ListCompletedPayments
+
     async def CreateBankAccount(self, request: Any, context: Any) -> Any:
         """Store a bank account."""
         await self.faults.strike("CreateBankAccount")
@@ -310,6 +313,26 @@ class FakeWallets(wallet_pb2_grpc.WalletServiceServicer):
         page = mine[: request.page_size]
         return wallet_pb2.ListEntriesResponse(
             entries=page, next_after_number=page[-1].number if len(mine) > len(page) else 0
+        )
+
+    async def GetEntrySpan(self, request: Any, context: Any) -> Any:
+        """Which entries are of a span of time, by looking at all of them."""
+        await self.faults.strike("GetEntrySpan")
+        wallets = {it.currency_code: it for it in self.wallets.get(request.owner_id, ())}
+        if request.currency_code not in wallets:
+            raise refusal("CURRENCY_MISMATCH")
+        entries = self.entries[request.owner_id, request.currency_code]
+        start, end = request.start_time.ToNanoseconds(), request.end_time.ToNanoseconds()
+        before = [it for it in entries if it.create_time.ToNanoseconds() < start]
+        until = [it for it in entries if it.create_time.ToNanoseconds() < end]
+        opening = entries[0].balance_after_minor - entries[0].amount_minor if entries else 0
+        return wallet_pb2.GetEntrySpanResponse(
+            owner=wallet_pb2.Owner(id=request.owner_id, name="Owner"),
+            wallet_id=wallets[request.currency_code].id,
+            after_number=len(before),
+            last_number=len(until),
+            opening_balance_minor=before[-1].balance_after_minor if before else opening,
+            closing_balance_minor=until[-1].balance_after_minor if until else opening,
         )
 
 

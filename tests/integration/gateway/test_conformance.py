@@ -129,7 +129,8 @@ async def test_every_success_is_as_promised(
     after the schema that the document gives for it."""
     alice, cafe = await gateway.user(), await gateway.user("merchant")
     mesh.wallets.open(alice.id, "USD")
-    mesh.wallets.entries[alice.id, "USD"] = [an_entry(1, 500), an_entry(2, -3)]
+    entries = mesh.wallets.entries[alice.id, "USD"] = [an_entry(1, 500), an_entry(2, -3)]
+    entries[1].balance_after_minor = entries[0].balance_after_minor - 3
     mesh.barcodes.decoded["code"] = barcode_pb2.DecodedQr(
         merchant=mesh.merchants.merchant,
         money=money_pb2.Money(currency_code="USD", amount_minor=1250),
@@ -154,11 +155,15 @@ async def test_every_success_is_as_promised(
         body = {"bank_account": bank_account, **USD}
         check("/payments/withdraw", await alice.post("/payments/withdraw", body, headers=wait))
     check("/payments/{payment_id}", await alice.get(sent.headers["location"]))
+    await _check_receipts(mesh, contract, alice, sent.json()["id"])
     check("/payments", await alice.get("/payments", params={"limit": "2"}))
     check("/payments", await alice.get("/payments", params={"limit": "200"}))
     check("/wallets/me", await alice.get("/wallets/me"))
     check("/wallets/me/entries", await alice.get("/wallets/me/entries"))
     check("/wallets/me/entries", await alice.get("/wallets/me/entries", params={"limit": "1"}))
+    for form in ("csv", "pdf"):
+        answer = await alice.get("/wallets/me/statement", params={"format": form})
+        check("/wallets/me/statement", answer)
     account = {"holder": "Alice", "iban": "DE89370400440532013000"}
     check("/bank-accounts", await alice.post("/bank-accounts", account))
     check("/bank-accounts", await alice.get("/bank-accounts"))
@@ -177,6 +182,13 @@ async def test_every_success_is_as_promised(
         if status[0] in "23"
     }
     assert promised - contract.seen == {("get", "/events", "200")}
+
+
+async def _check_receipts(mesh: Mesh, contract: Contract, alice: User, payment_id: str) -> None:
+    mesh.ledger.receipts[payment_id] = b"{}"
+    answer = await alice.get(f"/payments/{payment_id}/receipt")
+    contract.check("/payments/{payment_id}/receipt", answer)
+    contract.check("/receipts/keys", await alice.get("/receipts/keys"))
 
 
 async def _check_merchants(gateway: Gateway, contract: Contract) -> None:
@@ -250,6 +262,7 @@ async def test_problems_are_as_promised(gateway: Gateway, mesh: Mesh, contract: 
         ("/payments/{payment_id}", f"/payments/{IDS.make('pay')}", {}),
         ("/wallets/me", "/wallets/me", {}),
         ("/wallets/me/entries", "/wallets/me/entries", {"currency": "USD"}),
+        ("/wallets/me/statement", "/wallets/me/statement", {"month": "2026-13"}),
         ("/merchants/{merchant_id}", "/merchants/x", {}),
         ("/merchants/{merchant_id}/qr", "/merchants/x/qr", {}),
         ("/merchants/{merchant_id}/qr", "/merchants/x/qr", {"format": "x"}),

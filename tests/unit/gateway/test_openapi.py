@@ -27,7 +27,9 @@ from gateway.openapi import openapi_document
 from gateway.operation import Operation
 from gateway.payments_api import PaymentsApi
 from gateway.problems import PROBLEM_TYPES
+from gateway.receipts_api import ReceiptsApi
 from gateway.routes import Handlers, operations
+from gateway.statements_api import StatementsApi
 from gateway.wallets_api import WalletsApi
 
 # The calls of the public contract, word for word, and what was added to it.
@@ -39,6 +41,9 @@ CONTRACT = {
     "GET /payments",
     "GET /wallets/me",
     "GET /wallets/me/entries",
+    "GET /wallets/me/statement",
+    "GET /payments/{payment_id}/receipt",
+    "GET /receipts/keys",
     "POST /barcodes",
     "POST /devices",
     "GET /devices",
@@ -82,6 +87,8 @@ def table() -> list[Operation]:
         Handlers(
             payments=create_autospec(PaymentsApi, instance=True),
             wallets=create_autospec(WalletsApi, instance=True),
+            statements=create_autospec(StatementsApi, instance=True),
+            receipts=create_autospec(ReceiptsApi, instance=True),
             barcodes=create_autospec(BarcodesApi, instance=True),
             devices=create_autospec(DevicesApi, instance=True),
             merchants=create_autospec(MerchantsApi, instance=True),
@@ -137,6 +144,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
             "GET /merchants/{merchant_id}/logo",
             "GET /merchants/{merchant_id}/logo/{sha256}",
             "GET /qr/keys",
+            "GET /receipts/keys",
         }
         assert (operation["security"] == []) == public, name
 

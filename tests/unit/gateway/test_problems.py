@@ -25,15 +25,15 @@ CONTRACT = {
     401: "unauthenticated token-expired",
     403: "forbidden",
     404: "payment-not-found recipient-not-found merchant-not-found bank-account-not-found "
-    "device-not-found not-found",
-    409: "barcode-used too-many-devices idempotency-key-in-flight",
+    "device-not-found no-receipt not-found",
+    409: "barcode-used receipt-not-ready too-many-devices idempotency-key-in-flight",
     410: "barcode-expired qr-expired qr-revoked",
     413: "body-too-large",
     415: "unsupported-media-type",
     405: "method-not-allowed",
     422: "idempotency-key-reused same-wallet currency-mismatch amount-out-of-range wallet-closed "
     "qr-invalid qr-not-ours amount-required amount-mismatch barcode-unknown "
-    "offline-limit-exceeded",
+    "offline-limit-exceeded statement-too-long",
     429: "rate-limited",
     503: "temporarily-unavailable",
 }
