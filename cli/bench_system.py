@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,23 +30,23 @@ async def populate_system(layout: Layout, state: State, console: Console) -> Pop
             progress.update(task, completed=done)
 
         async with Mesh(layout, state.ports) as mesh:
-            population = await _populate_through(mesh, told)
+            population = await populate(await services_of(mesh), progress=told)
     await _vacuum(state)
     return population
 
 
-async def _populate_through(mesh: Mesh, told: Callable[[int], None]) -> Population:
+async def services_of(mesh: Mesh) -> Services:
+    """What the people are made through."""
     operator = await call(
         mesh.wallet.GetOwner, wallet_pb2.GetOwnerRequest(handle="ops"), timeout_seconds=5
     )
-    services = Services(
+    return Services(
         wallets=mesh.wallet,
         payments=mesh.payment,
         barcodes=mesh.barcode,
         merchants=mesh.merchants,
         operator_id=operator.owner.id,
     )
-    return await populate(services, progress=told)
 
 
 async def _vacuum(state: State) -> None:

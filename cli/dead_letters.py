@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from google.protobuf.json_format import MessageToDict
@@ -17,15 +16,10 @@ from rich.table import Table
 
 from chassis.channel import call
 from chassis.errors import ServiceError
-from cli.mesh import Mesh
+from cli.mesh import Mesh, run_with_mesh
 from cli.options import data_option, echo_json, json_option
-from embedded.errors import StackError
-from embedded.layout import Layout
-from embedded.state import running_state
 from qrpay.ledger.v1 import ledger_pb2
 from qrpay.payment.v1 import dead_letter_pb2, payment_pb2, payment_queue_pb2
-
-Answer = TypeVar("Answer")
 
 _CALL_SECONDS = 5.0
 _PAGE_SIZE = 200
@@ -85,7 +79,7 @@ def list_command(
 ) -> None:
     """List dead letters, newest first."""
     wanted = _filter(state, reason, payment_id, consumer)
-    letters = _run(data, lambda mesh: _list(mesh, wanted, limit))
+    letters = run_with_mesh(data, lambda mesh: _list(mesh, wanted, limit))
     if as_json:
         echo_json([_letter_fields(letter) for letter in letters])
         return
@@ -124,7 +118,7 @@ def show_command(dead_letter_id: str, data: Path, as_json: bool) -> None:
         )
         return shown, await _journal_transaction(mesh, shown.letter.letter.payment_id)
 
-    shown, transaction_id = _run(data, look)
+    shown, transaction_id = run_with_mesh(data, look)
     truth = _truth(shown, transaction_id)
     if as_json:
         echo_json(
@@ -189,7 +183,7 @@ def redrive_command(
             return chosen, {}
         return chosen, await _redrive(mesh, chosen, actor=actor, why=why, quiet=as_json)
 
-    chosen, failures = _run(data, work)
+    chosen, failures = run_with_mesh(data, work)
     if as_json:
         redriven = [] if dry_run else [item for item in chosen if item not in failures]
         echo_json({"chosen": chosen, "redriven": redriven, "failed": failures, "dry_run": dry_run})
@@ -214,7 +208,7 @@ def discard_command(dead_letter_id: str, data: Path, actor: str, why: str, as_js
     request = dead_letter_pb2.DiscardDeadLetterRequest(
         dead_letter_id=dead_letter_id, actor=actor, why=why
     )
-    answer = _run(
+    answer = run_with_mesh(
         data,
         lambda mesh: call(mesh.desk.DiscardDeadLetter, request, timeout_seconds=_CALL_SECONDS),
     )
@@ -222,20 +216,6 @@ def discard_command(dead_letter_id: str, data: Path, actor: str, why: str, as_js
         echo_json(_letter_fields(answer.letter))
     else:
         click.echo(f"Discarded {dead_letter_id}.")
-
-
-def _run(data: Path, work: Callable[[Mesh], Awaitable[Answer]]) -> Answer:
-    """Do something with the services of a running stack; what they refuse is told in a sentence."""
-
-    async def run() -> Answer:
-        state = running_state(Layout(data))
-        async with Mesh(Layout(data), state.ports) as mesh:
-            try:
-                return await work(mesh)
-            except ServiceError as error:
-                raise StackError(error.message) from error
-
-    return asyncio.run(run())
 
 
 def _filter(

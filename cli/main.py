@@ -26,6 +26,10 @@ COMMANDS = {
     "token": CommandEntry("cli.token", "Print a token to call the HTTP API with."),
     "qr": CommandEntry("cli.qr", "Read and check EMVCo payment codes."),
     "dead-letters": CommandEntry("cli.dead_letters", "See to payments that could not be done."),
+    "receipt": CommandEntry("cli.receipt", "Check that a payment is in the signed book."),
+    "ledger": CommandEntry("cli.ledger", "Read the book, check and correct it."),
+    "reconcile": CommandEntry("cli.reconcile", "See whether all books agree."),
+    "bank-statement": CommandEntry("cli.bank_statements", "Compare the bank with the book."),
     "bench": CommandEntry("cli.bench", "Measure a running system."),
 }
 """Every command, in the order of the help. A new command is a module and a line here."""

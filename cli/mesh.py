@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import grpc
 
 from chassis.channel import open_channel
+from chassis.errors import ServiceError
 from embedded.certificates import tls_files
-from embedded.errors import NotRunning
+from embedded.errors import NotRunning, StackError
 from embedded.layout import Layout
 from embedded.ports import LOOPBACK
+from embedded.state import running_state
 from qrpay.barcode.v1 import barcode_pb2_grpc, merchant_pb2_grpc
-from qrpay.ledger.v1 import ledger_pb2_grpc
+from qrpay.ledger.v1 import (
+    bank_statement_pb2_grpc,
+    book_pb2_grpc,
+    correction_pb2_grpc,
+    ledger_pb2_grpc,
+    reconciliation_pb2_grpc,
+)
 from qrpay.payment.v1 import dead_letter_pb2_grpc, payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
+
+Answer = TypeVar("Answer")
 
 
 class Mesh:
@@ -33,7 +45,12 @@ class Mesh:
         payment = await self._open("payment")
         self.payment = payment_pb2_grpc.PaymentServiceStub(payment)
         self.desk = dead_letter_pb2_grpc.DeadLetterServiceStub(payment)
-        self.ledger = ledger_pb2_grpc.LedgerServiceStub(await self._open("ledger"))
+        ledger = await self._open("ledger")
+        self.ledger = ledger_pb2_grpc.LedgerServiceStub(ledger)
+        self.book = book_pb2_grpc.BookServiceStub(ledger)
+        self.reconciliation = reconciliation_pb2_grpc.ReconciliationServiceStub(ledger)
+        self.bank_statements = bank_statement_pb2_grpc.BankStatementServiceStub(ledger)
+        self.corrections = correction_pb2_grpc.CorrectionServiceStub(ledger)
         barcode = await self._open("barcode")
         self.barcode = barcode_pb2_grpc.BarcodeServiceStub(barcode)
         self.merchants = merchant_pb2_grpc.MerchantServiceStub(barcode)
@@ -52,3 +69,17 @@ class Mesh:
             raise NotRunning(f"{name} does not run")
         channel = open_channel(f"{LOOPBACK}:{self._ports[name]}", identity=name, tls=self._tls)
         return await self._exit_stack.enter_async_context(channel)
+
+
+def run_with_mesh(data: Path, work: Callable[[Mesh], Awaitable[Answer]]) -> Answer:
+    """Do something with the services of a running stack; what they refuse is told in a sentence."""
+
+    async def run() -> Answer:
+        state = running_state(Layout(data))
+        async with Mesh(Layout(data), state.ports) as mesh:
+            try:
+                return await work(mesh)
+            except ServiceError as error:
+                raise StackError(error.message) from error
+
+    return asyncio.run(run())

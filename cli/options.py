@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
+
+_DURATION = re.compile(r"([0-9]+)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 DATA_DEFAULT = Path(".qrpay")
 
@@ -28,3 +33,23 @@ json_option: Callable[[Any], Any] = click.option(
 def echo_json(content: object) -> None:
     """Print a JSON document to standard output."""
     click.echo(json.dumps(content, indent=2))
+
+
+class Moment(click.ParamType[datetime]):
+    """A time (ISO 8601), or how long ago it was: 90s, 15m, 1h, 7d. Without a zone it is the user's
+    own time."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The moment that a text means."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            if match := _DURATION.fullmatch(value):
+                return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is neither a time nor like 15m, 1h, 7d", param, ctx)

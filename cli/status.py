@@ -21,10 +21,10 @@ from embedded.observation import Observation, StackStatus, observe
 @data_option
 @json_option
 def command(data: Path, as_json: bool) -> None:
-    """Show each server and process: number, port, and whether it answers as it should.
+    """Show each server and process: number, ports, and whether it answers as it should.
 
-    Exit status 0 means that everything works. With --json, the servers' URLs carry their
-    administrators' passwords.
+    At the admin port, /metrics is what Prometheus reads. Exit status 0 means that everything works.
+    With --json, the servers' URLs carry their administrators' passwords.
     """
     try:
         status = asyncio.run(observe(Layout(data)))
@@ -51,7 +51,8 @@ def _as_json(status: StackStatus) -> dict[str, Any]:
             "healthy": observation.healthy,
         }
         if member.kind == "process":
-            processes.append({**row, "port": member.port})
+            admin = f"http://{member.admin}" if member.admin else None
+            processes.append({**row, "port": member.port, "admin": admin})
         else:
             servers.append({**row, "url": member.url})
     return {"processes": processes, "servers": servers, "gateway": status.gateway}
@@ -59,7 +60,7 @@ def _as_json(status: StackStatus) -> dict[str, Any]:
 
 def _print(status: StackStatus, console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("NAME", "PID", "PORT", "HEALTH"):
+    for heading in ("NAME", "PID", "PORT", "ADMIN", "HEALTH"):
         table.add_column(heading)
     for observation in status.observations:
         member = observation.member
@@ -67,6 +68,7 @@ def _print(status: StackStatus, console: Console) -> None:
             member.name,
             str(member.identity.pid) if member.identity else "-",
             str(member.port or "outside"),
+            member.admin or "-",
             _health(observation),
         )
     console.print(table)

@@ -64,8 +64,9 @@ def _payment_permissions() -> Permissions:
     for stream in STREAMS:
         publish += [f"$JS.API.STREAM.{verb}.{stream}" for verb in ("CREATE", "UPDATE", "INFO")]
         publish += _consumer_subjects(stream, "*")
-    # The desk reads what the server gave up, and removes letters that were dealt with.
-    publish += [f"$JS.API.STREAM.MSG.GET.{stream}" for stream in STREAMS[:3]]
+    # The desk reads what the server gave up, and removes letters that were dealt with. And of all
+    # streams it is told how old the oldest message is.
+    publish += [f"$JS.API.STREAM.MSG.GET.{stream}" for stream in STREAMS]
     publish.append("$JS.API.STREAM.PURGE.PAYMENT_DEAD_LETTERS")
     return Permissions(publish=tuple(publish), subscribe=("_INBOX_payment.>",))
 
@@ -76,7 +77,10 @@ PERMISSIONS = {
         publish=(
             "$JS.API.INFO",
             "$JS.API.STREAM.INFO.PAYMENT_RESULTS",
+            "$JS.API.STREAM.MSG.GET.PAYMENT_RESULTS",
             *_consumer_subjects("PAYMENT_RESULTS", "ledger-posting"),
+            "ledger.head",
+            *(f"$JS.API.STREAM.{verb}.LEDGER_HEADS" for verb in ("CREATE", "UPDATE", "INFO")),
         ),
         subscribe=("_INBOX_ledger.>",),
     ),

@@ -27,6 +27,11 @@ _DRAIN_SECONDS = 5
 _PASSED_ON = ("LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG")
 
 
+def admin_port_name(process: str) -> str:
+    """Under which name a process's admin port is among the ports of a stack."""
+    return f"{process}-admin"
+
+
 def make_programs(
     *,
     layout: Layout,
@@ -34,7 +39,8 @@ def make_programs(
     servers: Servers,
     environment: Mapping[str, str],
 ) -> list[Program]:
-    """All five, ready to be started in any order: each waits for those it needs.
+    """All five, ready to be started in any order: each waits for those it needs. `ports` has two
+    for each process: its own, and its admin port.
 
     `environment` is the user's: `QRPAY_<PROCESS>_<SETTING>` sets one setting of one process, for
     example QRPAY_GATEWAY_LOG_REQUESTS=true.
@@ -44,6 +50,7 @@ def make_programs(
     programs = []
     for name, module in MODULES.items():
         chosen = {**common, **_tls(layout, name), **settings[name], **_overrides(name, environment)}
+        admin = chosen["ADMIN_LISTEN"] or None
         command = Command(
             name=name,
             # -P: the working directory is no place to import from.
@@ -56,7 +63,9 @@ def make_programs(
         )
         # Whether they can do their work takes gRPC and is asked once, by whoever started us.
         check = functools.partial(check_listening, ports[name])
-        programs.append(Program(command=command, kind="process", check=check, port=ports[name]))
+        programs.append(
+            Program(command=command, kind="process", check=check, port=ports[name], admin=admin)
+        )
     return programs
 
 
@@ -64,13 +73,14 @@ def _settings(
     layout: Layout, ports: Mapping[str, int], servers: Servers
 ) -> dict[str, dict[str, str]]:
     """What each process is told besides its certificate; secrets as the names of files."""
-
-    def secret(variable: str, file: str, value: str) -> dict[str, str]:
-        write_private(layout.secret_file(file), value + "\n")
-        return {f"{variable}_FILE": str(layout.secret_file(file))}
+    secret = functools.partial(_secret, layout)
 
     def listen(name: str) -> dict[str, str]:
-        return {"GRPC_LISTEN": f"{LOOPBACK}:{ports[name]}", "DRAIN_SECONDS": str(_DRAIN_SECONDS)}
+        return {"GRPC_LISTEN": f"{LOOPBACK}:{ports[name]}", **common(name)}
+
+    def common(name: str) -> dict[str, str]:
+        admin = f"{LOOPBACK}:{ports[admin_port_name(name)]}"
+        return {"ADMIN_LISTEN": admin, "DRAIN_SECONDS": str(_DRAIN_SECONDS)}
 
     def database(name: str) -> dict[str, str]:
         return secret("DATABASE_URL", f"{name}.database-url", servers.database_urls[name])
@@ -83,6 +93,7 @@ def _settings(
 
     code_key = remembered_password(layout.secret_file("code-hmac.key"))
     signing_key = remembered_key(layout.secret_file("qr-signing.key"))
+    journal_key = remembered_key(layout.secret_file("journal-signing.key"))
     offline_key = remembered_password(layout.secret_file("offline.key"))
     return {
         "wallet": {**listen("wallet"), **database("wallet")},
@@ -99,6 +110,7 @@ def _settings(
             **listen("ledger"),
             **database("ledger"),
             **queue("ledger"),
+            **secret("JOURNAL_SIGNING_KEY", "journal-signing.key", journal_key),
             **targets("payment", "wallet"),
         },
         "payment": {
@@ -109,14 +121,19 @@ def _settings(
         },
         "gateway": {
             "HTTP_LISTEN": f"{LOOPBACK}:{ports['gateway']}",
-            "DRAIN_SECONDS": str(_DRAIN_SECONDS),
+            **common("gateway"),
             **queue("gateway"),
-            **targets("wallet", "payment", "barcode"),
+            **targets("wallet", "payment", "barcode", "ledger"),
             "JWKS_FILE": str(jwks_file(layout.tokens)),
             "TOKEN_ISSUER": ISSUER,
             "TOKEN_AUDIENCE": AUDIENCE,
         },
     }
+
+
+def _secret(layout: Layout, variable: str, file: str, value: str) -> dict[str, str]:
+    write_private(layout.secret_file(file), value + "\n")
+    return {f"{variable}_FILE": str(layout.secret_file(file))}
 
 
 def _tls(layout: Layout, name: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ import msgspec
 from embedded.errors import StackError
 from embedded.layout import Layout
 from embedded.ports import find_free_port, port_is_free, remembered_ports
-from embedded.processes import MODULES, make_programs
+from embedded.processes import MODULES, admin_port_name, make_programs
 from embedded.servers import ServerStarter
 from embedded.state import (
     Member,
@@ -147,7 +147,8 @@ def choose_ports(layout: Layout, http_port: int | None, announce: Announce) -> d
     The gateway's is `http_port`, or the usual one, or another if that is taken, which is announced.
     Raises StackError if `http_port` is taken.
     """
-    ports = remembered_ports(layout.ports_file, (*_SERVER_PORTS, *MODULES))
+    admin_ports = map(admin_port_name, MODULES)
+    ports = remembered_ports(layout.ports_file, (*_SERVER_PORTS, *MODULES, *admin_ports))
     if http_port is not None:
         if not port_is_free(http_port):
             raise StackError(f"port {http_port} is taken on 127.0.0.1; choose another --http-port")

@@ -37,6 +37,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     port: int | None = None
     url: str | None = None
     """A server's URL for its administrator, with password."""
+    admin: str | None = None
+    """Address and port of a process's admin port."""
     stop_signal: int = 15
 
 

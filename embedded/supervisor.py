@@ -49,6 +49,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     check: Check
     port: int
     url: str | None = None
+    admin: str | None = None
 
     @property
     def name(self) -> str:
@@ -198,5 +199,6 @@ class Supervisor:
             identity=identify(child.pid) if child is not None and child.running else None,
             port=program.port,
             url=program.url,
+            admin=program.admin,
             stop_signal=program.command.stop_signal,
         )

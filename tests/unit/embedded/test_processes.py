@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from embedded.layout import Layout
-from embedded.processes import MODULES, make_programs
+from embedded.processes import MODULES, admin_port_name, make_programs
 from embedded.servers import Servers
 from embedded.supervisor import Program
 
-PORTS = {name: 7000 + number for number, name in enumerate(MODULES)}
+PORTS = {name: 7000 + number for number, name in enumerate(MODULES)} | {
+    admin_port_name(name): 8000 + number for number, name in enumerate(MODULES)
+}
 SERVERS = Servers(
     database_urls={name: f"postgresql://{name}:secret@db/{name}" for name in MODULES},
     nats_urls={name: f"nats://{name}:secret@queue" for name in MODULES},
@@ -58,13 +60,23 @@ def test_every_process_is_a_module_of_its_own(layout: Layout) -> None:
                 "OFFLINE_KEY_FILE",
             },
         ),
-        ("ledger", {"DATABASE_URL_FILE", "NATS_URL_FILE", "PAYMENT_TARGET", "WALLET_TARGET"}),
+        (
+            "ledger",
+            {
+                "DATABASE_URL_FILE",
+                "NATS_URL_FILE",
+                "JOURNAL_SIGNING_KEY_FILE",
+                "PAYMENT_TARGET",
+                "WALLET_TARGET",
+            },
+        ),
         ("payment", {"DATABASE_URL_FILE", "NATS_URL_FILE", "WALLET_TARGET", "BARCODE_TARGET"}),
         (
             "gateway",
             {
                 "NATS_URL_FILE",
                 "WALLET_TARGET",
+                "LEDGER_TARGET",
                 "PAYMENT_TARGET",
                 "BARCODE_TARGET",
                 "JWKS_FILE",
@@ -79,7 +91,14 @@ def test_a_process_is_told_what_it_needs_and_no_more(
 ) -> None:
     """Goal: nobody gets another one's database, queue or key."""
     listen = "HTTP_LISTEN" if name == "gateway" else "GRPC_LISTEN"
-    common = {listen, "DRAIN_SECONDS", "TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CA_FILE"}
+    common = {
+        listen,
+        "ADMIN_LISTEN",
+        "DRAIN_SECONDS",
+        "TLS_CERT_FILE",
+        "TLS_KEY_FILE",
+        "TLS_CA_FILE",
+    }
     environment = make(layout)[name].command.environment
     assert set(environment) == common | wanted
     assert environment[listen] == f"127.0.0.1:{PORTS[name]}"
@@ -114,3 +133,15 @@ def test_a_setting_reaches_the_process_it_names(layout: Layout) -> None:
     levels = {program.command.environment["LOG_LEVEL"] for program in programs.values()}
     assert levels == {"DEBUG"}
     assert "HOME" not in programs["gateway"].command.environment
+
+
+def test_every_process_has_an_admin_port_of_its_own(layout: Layout) -> None:
+    """Goal: each tells its metrics on loopback; who sets another address, or none, is followed."""
+    programs = make(
+        layout, QRPAY_WALLET_ADMIN_LISTEN="127.0.0.1:9464", QRPAY_LEDGER_ADMIN_LISTEN=""
+    )
+    assert {name: program.admin for name, program in programs.items()} == {
+        **{name: f"127.0.0.1:{PORTS[admin_port_name(name)]}" for name in MODULES},
+        "wallet": "127.0.0.1:9464",
+        "ledger": None,
+    }
