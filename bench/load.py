@@ -169,7 +169,11 @@ async def _drain(database: psycopg.AsyncConnection, start: datetime) -> None:
 
 async def _pending(database: psycopg.AsyncConnection, start: datetime) -> bool:
     cursor = await database.execute(
-        "SELECT EXISTS (SELECT FROM payments WHERE status = 'PENDING' AND create_time >= %s)",
+        """
+        SELECT EXISTS (
+            SELECT FROM pending_payments JOIN payments ON id = payment_id WHERE create_time >= %s
+        )
+        """,
         [start],
     )
     row = await cursor.fetchone()
@@ -182,13 +186,16 @@ async def _read_done(database: psycopg.AsyncConnection, start: datetime) -> dict
         """
         SELECT
             count(*),
-            extract(epoch FROM max(complete_time) - min(create_time)),
+            extract(epoch FROM max(payments.complete_time) - min(create_time)),
             percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (
-                ORDER BY extract(epoch FROM complete_time - create_time)
+                ORDER BY extract(epoch FROM payments.complete_time - create_time)
             )
-        FROM payments WHERE create_time >= %s AND status = 'COMPLETED'
+        -- What ended since is found by its index, however many payments there are.
+        FROM payment_ends JOIN payments ON id = payment_id
+        WHERE payment_ends.complete_time >= %(start)s AND payment_ends.status = 'COMPLETED'
+            AND create_time >= %(start)s
         """,
-        [start],
+        {"start": start},
     )
     row = await cursor.fetchone()
     assert row is not None

@@ -128,8 +128,10 @@ async def _completions(database: psycopg.AsyncConnection, start: datetime) -> li
     cursor = await database.execute(
         """
         SELECT extract(epoch FROM create_time - %(start)s)::float8,
-               extract(epoch FROM complete_time - %(start)s)::float8
-        FROM payments WHERE create_time >= %(start)s AND status = 'COMPLETED'
+               extract(epoch FROM payments.complete_time - %(start)s)::float8
+        FROM payment_ends JOIN payments ON id = payment_id
+        WHERE payment_ends.complete_time >= %(start)s AND payment_ends.status = 'COMPLETED'
+            AND create_time >= %(start)s
         """,
         {"start": start},
     )

@@ -40,11 +40,13 @@ class Population(NamedTuple):
     """Text of the hot merchant's static code."""
 
 
-async def populate(services: Services, *, progress: Callable[[int], None]) -> Population:
+async def populate(
+    services: Services, *, progress: Callable[[int], None], payers: int = PAYERS
+) -> Population:
     """Make the payers and the merchant, or find those that are there.
 
     Every call carries a request id that follows from the payer's number, so a run that was
-    interrupted is simply repeated. ``progress`` is told how many of ``2 * PAYERS`` steps are done.
+    interrupted is simply repeated. ``progress`` is told how many of ``2 * payers`` steps are done.
     """
     made = 0
     limit = asyncio.Semaphore(_CONCURRENCY)
@@ -57,12 +59,12 @@ async def populate(services: Services, *, progress: Callable[[int], None]) -> Po
         progress(made)
         return owner_id
 
-    payer_ids = list(await asyncio.gather(*(make(number) for number in range(1, PAYERS + 1))))
+    payer_ids = list(await asyncio.gather(*(make(number) for number in range(1, payers + 1))))
     waiting: list[str] = []
-    for start in range(0, PAYERS, _BATCH):
+    for start in range(0, payers, _BATCH):
         batch = payer_ids[start : start + _BATCH]
         waiting += await _top_up(services, batch)
-        progress(PAYERS + start + len(batch))
+        progress(payers + start + len(batch))
     await _wait_until_done(services, waiting)
     return Population(payer_ids, await _make_merchant(services))
 

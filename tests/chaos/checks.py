@@ -128,13 +128,13 @@ def _journal(snapshot: Snapshot) -> Iterator[str]:
     """I6: each transaction balances, and books one completed payment with its sides and amount."""
     transactions: defaultdict[str, list[Row]] = defaultdict(list)
     for row in snapshot.postings:
-        transactions[row["transaction_id"]].append(row)
+        transactions[row["transaction_number"]].append(row)
     booked: Counter[str] = Counter()
     sides: dict[str, set[tuple[str, int]]] = {}
-    for transaction_id, rows in transactions.items():
+    for transaction_number, rows in transactions.items():
         lines = [(row["account_id"], _signed(row)) for row in rows if row["account_id"]]
         if not lines or sum(amount for _, amount in lines) != 0:
-            yield f"{transaction_id} does not balance"
+            yield f"{transaction_number} does not balance"
         booked[rows[0]["payment_id"]] += 1
         sides[rows[0]["payment_id"]] = set(lines)
     for payment in snapshot.payments:
@@ -215,7 +215,7 @@ def _nothing_rewritten(snapshot: Snapshot) -> Iterator[str]:
 def _journal_rights(snapshot: Snapshot) -> Iterator[str]:
     """I6: no service may change or remove what is in the journal."""
     for row in snapshot.rights:
-        if row["table"] in ("journal_transactions", "postings"):
+        if row["table"] in ("journal_batches", "journal_transactions", "postings"):
             yield f"{row['role']} may {row['right']} {row['table']}"
 
 

@@ -31,12 +31,12 @@ FINAL = {
     ),
     "journal transaction": (
         "ledger",
-        "SELECT id, md5(t::text) AS content FROM journal_transactions AS t",
+        "SELECT number AS id, md5(t::text) AS content FROM journal_transactions AS t",
     ),
     "posting": (
         "ledger",
         """
-        SELECT concat_ws(' ', transaction_id, line) AS id, md5(p::text) AS content
+        SELECT concat_ws(' ', transaction_number, line) AS id, md5(p::text) AS content
         FROM postings AS p
         """,
     ),

@@ -31,7 +31,7 @@ _KILL_PAYMENT = ("kill", "payment", 0.0)
 _REPLAY = ("replay_tasks", "payment", 0.0)
 _REVIVE = ("revive_codes", "valkey", 0.0)
 
-_BOOKED_ONCE = "uq_journal_transactions_payment_id"
+_BOOKED_ONCE = "uq_journal_transactions_source_id"
 
 BUGS = {
     "ack_before_handling": Bug(

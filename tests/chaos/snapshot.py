@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
+
+from tests.e2e.oracle import rows_of
 
 Row = dict[str, Any]
 
@@ -49,10 +50,10 @@ _QUERIES = {
     "postings": (
         "ledger",
         """
-        SELECT t.id AS transaction_id, payment_id, account_id, direction, currency_code,
-            amount_minor
-        FROM journal_transactions AS t LEFT JOIN postings ON transaction_id = t.id
-        ORDER BY t.id, line
+        SELECT number AS transaction_number, source_id AS payment_id, account_id, direction,
+            currency_code, amount_minor
+        FROM journal_transactions LEFT JOIN postings ON transaction_number = number
+        ORDER BY number, line
         """,
     ),
     "accounts": (
@@ -109,11 +110,9 @@ async def read_snapshot(admin_url: str) -> Snapshot:
 
 async def query(admin_url: str, database: str, statement: str) -> list[Row]:
     """The rows of a statement."""
-    url = f"{admin_url.rpartition('/')[0]}/{database}"
-    async with await psycopg.AsyncConnection.connect(
-        url, row_factory=dict_row, connect_timeout=3
-    ) as connection:
-        return await (await connection.execute(statement.encode())).fetchall()
+    return await rows_of(
+        f"{admin_url.rpartition('/')[0]}/{database}", statement, connect_seconds_max=3
+    )
 
 
 async def execute(admin_url: str, database: str, statement: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from embedded.layout import Layout
-from tests.chaos import planted
+from tests.chaos import planted, reconciling
 from tests.chaos.checks import Violation, check_all
 from tests.chaos.faults import Faults, port_of
 from tests.chaos.funds import give_money
@@ -134,6 +134,8 @@ async def run_yard(
         assert bug or not unused, f"traffic goes past the proxies of {unused}"
         await _stop(observing)
         verdict.violations += await _look_at_everything(admin_url, observer, load)
+        await asyncio.sleep(reconciling.SETTLE_SECONDS)
+        verdict.violations += await reconciling.reconcile(stack.data)
         verdict.looks = observer.looks
         if logs is not None and not verdict.passed:
             shutil.copytree(Layout(stack.data).logs, logs / f"{bug or 'seed'}-{seed}")
@@ -289,7 +291,9 @@ def _environment(
     bug: str,
 ) -> dict[str, str]:
     """What the processes are told so that they go through the proxies."""
-    environment = dict(_NO_LIMITS)
+    # A bug that is planted must show in the books: nothing may repair what it does.
+    heals = {"QRPAY_LEDGER_RECONCILE_HEALS": "false" if bug else "true"}
+    environment = {**_NO_LIMITS, **reconciling.SETTINGS, **heals}
     for edge, proxy in proxies.items():
         if edge in _URL_FILES:
             setting, secret = _URL_FILES[edge]

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
 _REST_SECONDS_MAX = 90
+
+
+async def rows_of(
+    url: str,
+    statement: str,
+    parameters: Sequence[Any] | None = None,
+    *,
+    connect_seconds_max: int = 130,
+) -> list[dict[str, Any]]:
+    """The rows of a statement. May be cut off at any moment."""
+    connection = await psycopg.AsyncConnection.connect(
+        url, row_factory=dict_row, connect_timeout=connect_seconds_max
+    )
+    try:
+        async with connection:
+            return await (await connection.execute(statement.encode(), parameters)).fetchall()
+    finally:
+        # Cut off while it ends its transaction, psycopg would leave it open.
+        connection.pgconn.finish()
 
 
 class Books:
@@ -23,9 +43,7 @@ class Books:
 
     async def query(self, database: str, statement: str, *parameters: Any) -> list[dict[str, Any]]:
         """The rows of a statement."""
-        connection = await psycopg.AsyncConnection.connect(self.url(database), row_factory=dict_row)
-        async with connection:
-            return await (await connection.execute(statement, parameters)).fetchall()
+        return await rows_of(self.url(database), statement, parameters)
 
     async def come_to_rest(self) -> None:
         """Wait until no payment is pending and the journal has all of them."""

@@ -32,8 +32,9 @@ async def test_status_tells_what_runs(stack: Stack) -> None:
         "gateway",
     }
     for item in status["processes"]:
-        assert set(item) == {"name", "pid", "healthy", "port"}
+        assert set(item) == {"name", "pid", "healthy", "port", "admin"}
         assert item["healthy"] is True
+        assert item["admin"].startswith("http://127.0.0.1:")
         os.kill(item["pid"], 0)
     assert {item["name"] for item in status["servers"]} == {"postgres", "nats", "valkey"}
     for item in status["servers"]:

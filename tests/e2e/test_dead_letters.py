@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import nats
@@ -203,24 +203,33 @@ async def test_what_cannot_be_read_becomes_a_letter(hasty: Stack, books: Books) 
     assert await letters(hasty) == []
 
 
-async def test_what_only_the_server_noticed_becomes_a_letter(hasty: Stack) -> None:
+async def test_what_only_the_server_noticed_becomes_a_letter(
+    hasty: Stack, users: Mapping[str, User]
+) -> None:
     """Goal: a message whose every delivery was lost with its handler is found by the server's
-    advisory. Method: a consumer of one delivery that never acknowledges."""
+    advisory. Method: a consumer of one delivery that never acknowledges the newest message, and
+    asks again, since only then does the server notice."""
+    await send(users["alice"], 1, "probe", wait=10)
     async with queue_of(hasty) as (_, stream):
         await stream.add_consumer(
             "PAYMENT_TASKS",
-            nats.js.api.ConsumerConfig(durable_name="probe", max_deliver=1, ack_wait=0.5),
+            nats.js.api.ConsumerConfig(
+                durable_name="probe",
+                deliver_policy=nats.js.api.DeliverPolicy.LAST,
+                max_deliver=1,
+                ack_wait=0.5,
+            ),
         )
         subscription = await stream.pull_subscribe_bind("probe", "PAYMENT_TASKS")
         await subscription.fetch(1, timeout=5)
         async with asyncio.timeout(30):
             while not (found := await letters(hasty, "--consumer", "probe")):
-                await asyncio.sleep(0.2)
-                await subscription.fetch(1, timeout=1)
+                with suppress(nats.errors.TimeoutError):
+                    await subscription.fetch(1, timeout=1)
         await stream.delete_consumer("PAYMENT_TASKS", "probe")
-    assert found[0]["reason"] == "exhausted"
-    for letter in found:
-        await hasty.command("dead-letters", "discard", letter["id"], "--why", "only a probe")
+    (letter,) = found
+    assert letter["reason"] == "exhausted"
+    await hasty.command("dead-letters", "discard", letter["id"], "--why", "only a probe")
 
 
 async def test_a_locked_wallet_costs_only_its_own_time(

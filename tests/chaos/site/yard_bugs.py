@@ -109,7 +109,7 @@ def terminal_is_not_final(operations: Any) -> Any:
     apply = operations.apply_results
 
     async def apply_over(database: Any, results: Any) -> Any:
-        rows = await apply(database, results)
+        applied = await apply(database, results)
 
         async def reopen(connection: Any) -> Any:
             await connection.execute(
@@ -117,11 +117,11 @@ def terminal_is_not_final(operations: Any) -> Any:
                     "UPDATE payments SET status = 'FAILED', failure_code = 'WALLET_CLOSED'"
                     " WHERE status = 'COMPLETED' AND id = any(string_to_array(:ids, ','))"
                 ),
-                {"ids": ",".join(item.payment_id for item in results if len(rows) < 3)},
+                {"ids": ",".join(item.payment_id for item in results if len(applied.rows) < 3)},
             )
 
         await database.transaction(reopen)
-        return rows
+        return applied
 
     operations.apply_results = apply_over
 
@@ -244,12 +244,13 @@ def seen_is_done(executor: Any) -> Any:
     executor.Executor.execute = execute_new
 
 
-def ledger_posts_twice(store: Any) -> Any:
+def ledger_posts_twice(journal: Any) -> Any:
     """A payment is booked whenever its result comes; its key in the database is gone."""
-    statement = store._POST.text
-    guard = "ON CONFLICT (payment_id) DO NOTHING"
-    assert guard in statement
-    store._POST = store.text(statement.replace(guard, ""))
+
+    async def none_there(connection: Any, source_ids: Any) -> set[str]:
+        return set()
+
+    journal.sources_there = none_there
 
 
 def no_funds_check(transfers: Any) -> Any:
@@ -280,7 +281,7 @@ def results_start_over(operations: Any) -> Any:
     """A result that comes again makes its payment PENDING and ends it once more."""
     apply = operations.apply_results
 
-    async def apply_anew(database: Any, results: Any) -> Any:
+    async def apply_anew(database: Any, results: Any, **named: Any) -> Any:
         async def forget(connection: Any) -> Any:
             await connection.execute(
                 operations.store.text(
@@ -292,7 +293,7 @@ def results_start_over(operations: Any) -> Any:
             )
 
         await database.transaction(forget)
-        return await apply(database, results)
+        return await apply(database, results, **named)
 
     operations.apply_results = apply_anew
 
@@ -318,7 +319,7 @@ BUGS: dict[str, tuple[tuple[str, Any], ...]] = {
     "no_catching_up": (("ledger_svc.catching_up", no_catching_up),),
     "unknown_commit_is_refusal": (("payment_svc.operations", unknown_commit_is_refusal),),
     "seen_is_done": (("payment_svc.executor", seen_is_done),),
-    "ledger_posts_twice": (("ledger_svc.store", ledger_posts_twice),),
+    "ledger_posts_twice": (("ledger_svc.store.journal", ledger_posts_twice),),
     "no_funds_check": (("wallet_svc.model.transfers", no_funds_check),),
     "refusals_use_numbers": (("wallet_svc.model.transfers", refusals_use_numbers),),
     "results_start_over": (("payment_svc.operations", results_start_over),),

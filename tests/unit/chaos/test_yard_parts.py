@@ -82,7 +82,7 @@ WALLETS = [
     for wallet, balance in (("wal_a", -7), ("wal_b", 7))
 ]
 POSTINGS = [
-    {"transaction_id": "txn_1", "payment_id": "pay_1", "account_id": account}
+    {"transaction_number": "txn_1", "payment_id": "pay_1", "account_id": account}
     | {"direction": direction, "currency_code": "USD", "amount_minor": 7}
     for account, direction in (("wal_a", 1), ("wal_b", 2))
 ]
