@@ -25,6 +25,7 @@ COMMANDS = {
     "status": CommandEntry("cli.status", "Show what runs and whether it works."),
     "token": CommandEntry("cli.token", "Print a token to call the HTTP API with."),
     "qr": CommandEntry("cli.qr", "Read and check EMVCo payment codes."),
+    "payment": CommandEntry("cli.payment", "Show where a payment has been."),
     "dead-letters": CommandEntry("cli.dead_letters", "See to payments that could not be done."),
     "receipt": CommandEntry("cli.receipt", "Check that a payment is in the signed book."),
     "ledger": CommandEntry("cli.ledger", "Read the book, check and correct it."),

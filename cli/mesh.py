@@ -26,7 +26,7 @@ from qrpay.ledger.v1 import (
     ledger_pb2_grpc,
     reconciliation_pb2_grpc,
 )
-from qrpay.payment.v1 import dead_letter_pb2_grpc, payment_pb2_grpc
+from qrpay.payment.v1 import dead_letter_pb2_grpc, payment_pb2_grpc, timeline_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
 Answer = TypeVar("Answer")
@@ -44,6 +44,7 @@ class Mesh:
         self.wallet = wallet_pb2_grpc.WalletServiceStub(await self._open("wallet"))
         payment = await self._open("payment")
         self.payment = payment_pb2_grpc.PaymentServiceStub(payment)
+        self.timeline = timeline_pb2_grpc.TimelineServiceStub(payment)
         self.desk = dead_letter_pb2_grpc.DeadLetterServiceStub(payment)
         ledger = await self._open("ledger")
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(ledger)

@@ -9,6 +9,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 PaymentStatusName = Literal["PENDING", "COMPLETED", "FAILED"]
 KindName = Literal["send", "pay", "withdraw", "top-up"]
+StepName = Annotated[
+    str,
+    Meta(
+        description="accepted, queued, tried, rested, executed, reported, told, posted, swept, "
+        "dead-lettered, redriven, discarded, discard-refused or settled; take any other for one "
+        "that was added later.",
+        examples=["executed"],
+    ),
+]
 FailureCode = Annotated[
     str,
     Meta(
@@ -59,6 +68,28 @@ class Payment(Answer, frozen=True, kw_only=True):
     order_ref: Annotated[str, Meta(examples=["A-1047"])] | UnsetType = UNSET
     created_at: Instant
     completed_at: Instant | None
+
+
+class TimelineStep(Answer, frozen=True, kw_only=True):
+    """A step: a moment, or from ``at`` to ``until``. ``attempt`` numbers the tries; ``reason`` is
+    why something did not work; ``by`` is who did it, and ``why`` what they said."""
+
+    step: StepName
+    at: Instant
+    until: Instant | UnsetType = UNSET
+    attempt: Annotated[int, Meta(examples=[1])] | UnsetType = UNSET
+    reason: Annotated[str, Meta(examples=["insufficient-funds"])] | UnsetType = UNSET
+    by: Annotated[str, Meta(examples=["ann"])] | UnsetType = UNSET
+    why: Annotated[str, Meta(examples=["wallet is open again"])] | UnsetType = UNSET
+
+
+class Timeline(Answer, frozen=True, kw_only=True):
+    """A payment and its steps in their order. ``silent`` names services that could not be asked,
+    whose steps may be missing."""
+
+    payment: Payment
+    steps: list[TimelineStep]
+    silent: list[Annotated[str, Meta(examples=["ledger"])]] | UnsetType = UNSET
 
 
 class PaymentEvent(Payment, frozen=True, kw_only=True):

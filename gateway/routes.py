@@ -19,13 +19,15 @@ from gateway.health_api import HealthApi
 from gateway.logos_api import LogosApi
 from gateway.merchant_records_api import MerchantRecordsApi
 from gateway.merchant_routes import merchant_operations
-from gateway.merchants_api import KEY_SET_TYPE, MerchantsApi
+from gateway.merchants_api import MerchantsApi
 from gateway.operation import Operation, Success
 from gateway.payments_api import PaymentsApi
+from gateway.receipt_routes import receipt_operations
 from gateway.receipts_api import ReceiptsApi
 from gateway.route_parts import json_answer as _json
 from gateway.route_parts import same_for as _same_for
 from gateway.statements_api import StatementsApi
+from gateway.timelines_api import TimelinesApi
 from gateway.wallets_api import WalletsApi
 
 _USERS: tuple[Role, ...] = ("customer", "merchant")
@@ -53,11 +55,6 @@ after a lost connection send it as `Last-Event-ID` and miss nothing; without it 
 now. Failed payments are told to the payer only."""
 
 
-_RECEIPT_DESCRIPTION = """For its payer, its payee and operators. `qrpay receipt verify` checks it
-with nothing but a public key of `/receipts/keys`. It is there some seconds after the
-payment was completed: until then 409 `receipt-not-ready`."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Handlers:
     """Everything that the table points to."""
@@ -66,6 +63,7 @@ class Handlers:
     wallets: WalletsApi
     statements: StatementsApi
     receipts: ReceiptsApi
+    timelines: TimelinesApi
     barcodes: BarcodesApi
     devices: DevicesApi
     merchants: MerchantsApi
@@ -169,7 +167,7 @@ def _payments(handlers: Handlers) -> Iterable[Operation]:
         successes=(_json("The payment.", answers.Payment),),
         problems=("payment-not-found",),
     )
-    yield from _receipts(handlers.receipts)
+    yield from receipt_operations(handlers.receipts, handlers.timelines)
     yield Operation(
         method="GET",
         path="/events",
@@ -234,45 +232,6 @@ def _wallets(handlers: Handlers) -> Iterable[Operation]:
         handler=bank_accounts.list_accounts,
         roles=_USERS,
         successes=(_json("All of them.", answers.BankAccounts),),
-    )
-
-
-def _receipts(receipts: ReceiptsApi) -> Iterable[Operation]:
-    yield Operation(
-        method="GET",
-        path="/payments/{payment_id}/receipt",
-        tag="Payments",
-        summary="The proof that a payment is in the signed book",
-        description=_RECEIPT_DESCRIPTION,
-        handler=receipts.read,
-        successes=(
-            Success(
-                status=200,
-                description="The receipt: keep it as it is, every byte counts.",
-                media_types=("application/json",),
-                headers={"Content-Disposition": "A name for the file."},
-            ),
-        ),
-        problems=("payment-not-found", "no-receipt", "receipt-not-ready"),
-    )
-    yield Operation(
-        method="GET",
-        path="/receipts/keys",
-        tag="Payments",
-        summary="The keys that receipts are signed with",
-        description="A JSON Web Key Set, the key that signs now first.",
-        handler=receipts.keys,
-        roles=None,
-        successes=(
-            Success(
-                status=200,
-                description="The keys.",
-                shape=answers.QrKeys,
-                media_types=(KEY_SET_TYPE,),
-                headers={"Cache-Control": "How long they may be kept."},
-            ),
-        ),
-        problems=("temporarily-unavailable",),
     )
 
 

@@ -42,6 +42,7 @@ from gateway.routes import Handlers, operations
 from gateway.settings import GatewaySettings
 from gateway.statements_api import StatementsApi
 from gateway.submitter import Submitter
+from gateway.timelines_api import TimelinesApi
 from gateway.upstream import Upstream, open_upstream
 from gateway.wallets_api import WalletsApi
 from qrpay.payment.v1 import payment_pb2
@@ -179,6 +180,7 @@ class _Gateway:
                     upstream=upstream, studio=self._studio, clock=self._clock, settings=settings
                 ),
                 receipts=ReceiptsApi(upstream=upstream),
+                timelines=TimelinesApi(upstream=upstream),
                 barcodes=BarcodesApi(upstream=upstream),
                 devices=DevicesApi(upstream=upstream),
                 merchants=MerchantsApi(upstream=upstream),

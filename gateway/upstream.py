@@ -17,7 +17,7 @@ from chassis.logs import get_logger
 from gateway.settings import GatewaySettings
 from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, device_pb2_grpc, merchant_pb2_grpc
 from qrpay.ledger.v1 import ledger_pb2_grpc
-from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
+from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, timeline_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
 ResponseType = TypeVar("ResponseType")
@@ -40,6 +40,8 @@ class Upstream:
     """Stubs for the services that the gateway calls, and its deadline."""
 
     payment: payment_pb2_grpc.PaymentServiceStub
+    timeline: timeline_pb2_grpc.TimelineServiceStub
+    """Served by payment_svc, too."""
     wallet: wallet_pb2_grpc.WalletServiceStub
     barcode: barcode_pb2_grpc.BarcodeServiceStub
     merchants: merchant_pb2_grpc.MerchantServiceStub
@@ -135,6 +137,7 @@ async def open_upstream(settings: GatewaySettings) -> AsyncIterator[Upstream]:
         )
         yield Upstream(
             payment=payment_pb2_grpc.PaymentServiceStub(channels["payment"]),
+            timeline=timeline_pb2_grpc.TimelineServiceStub(channels["payment"]),
             wallet=wallet_pb2_grpc.WalletServiceStub(channels["wallet"]),
             barcode=barcode_pb2_grpc.BarcodeServiceStub(channels["barcode"]),
             merchants=merchant_pb2_grpc.MerchantServiceStub(channels["barcode"]),

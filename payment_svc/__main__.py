@@ -18,7 +18,7 @@ from chassis.observing import observing
 from chassis.process import run
 from chassis.server import Background, RpcService, serve
 from chassis.settings import load_settings
-from payment_svc import desk_rpc, operations
+from payment_svc import desk_rpc, operations, timeline_rpc
 from payment_svc.acceptance import Acceptance
 from payment_svc.codes import Codes
 from payment_svc.dead_letters import read_letter, read_results, read_retry, read_tasks
@@ -41,12 +41,15 @@ from payment_svc.retries import Retries, RetryPolicy
 from payment_svc.rpc import ALLOWED_CALLERS, PaymentServicer
 from payment_svc.settings import PaymentSettings
 from payment_svc.sweeper import Sweeper
+from payment_svc.timeline_rpc import TimelineServicer
 from qrpay.barcode.v1 import barcode_pb2_grpc
 from qrpay.payment.v1 import (
     dead_letter_pb2,
     dead_letter_pb2_grpc,
     payment_pb2,
     payment_pb2_grpc,
+    timeline_pb2,
+    timeline_pb2_grpc,
 )
 from qrpay.wallet.v1 import wallet_pb2_grpc
 
@@ -99,6 +102,7 @@ async def main() -> None:
                 _api(settings, database, accepting, publisher, wallets, barcodes, clock, ids)
             )
             services.append(_desk(settings, database, publisher, wallets, clock))
+            services.append(_timelines(settings, database, wallets))
         await serve(
             settings=settings,
             services=services,
@@ -180,6 +184,19 @@ def _desk(
     )
 
 
+def _timelines(
+    settings: PaymentSettings, database: Database, wallets: wallet_pb2_grpc.WalletServiceStub
+) -> RpcService:
+    return RpcService(
+        descriptor=timeline_pb2.DESCRIPTOR.services_by_name["TimelineService"],
+        register=timeline_pb2_grpc.add_TimelineServiceServicer_to_server,
+        servicer=TimelineServicer(
+            database=database, wallets=wallets, call_seconds_max=settings.call_seconds_max
+        ),
+        allowed_callers=timeline_rpc.ALLOWED_CALLERS,
+    )
+
+
 def _background(
     settings: PaymentSettings,
     database: Database,
@@ -201,6 +218,7 @@ def _background(
             publish_results=publisher.publish_results,
             retries=_retries(settings, database, publisher, clock),
             execute_seconds_max=settings.execute_seconds_max,
+            clock=clock,
         )
         found += _executing(settings, jetstream, executor, filing)
     if "results" in settings.payment_roles:
@@ -286,7 +304,7 @@ def _retries(
         ),
         publish_retry=publisher.publish_retry,
         publish_dead_letter=publisher.publish_dead_letter,
-        postpone_sweeps=partial(operations.postpone_sweeps, database),
+        record_failed_tries=partial(operations.record_failed_tries, database),
         sweep_after_seconds=settings.sweep_after_seconds,
         clock=clock,
     )

@@ -34,6 +34,7 @@ from payment_svc.model import Status, StoredPayment
 from payment_svc.queue import RESULTS_SUBJECT, RETRY_SUBJECT
 from payment_svc.store import dead_letters as store
 from payment_svc.store import payments as payment_store
+from payment_svc.store import pending as pending_store
 from payment_svc.store.dead_letters import FiledLetter, LetterFilter, LetterRecord
 from payment_svc.traces import showing, tasks_in
 from qrpay.payment.v1 import payment_queue_pb2
@@ -82,7 +83,7 @@ async def file_letters(
             if letter.payment_id and letter.subject == PAYMENT_SUBJECT
         ]
         if stuck:
-            await payment_store.end_sweeps(connection, stuck)
+            await pending_store.end_sweeps(connection, stuck)
         return filed
 
     return await database.transaction(work)
@@ -253,7 +254,7 @@ async def _close(
             await store.set_state(connection, letter.id, state)
             await store.record(connection, [letter.id], act, actor=actor, why=why, now=now)
         if letter.payment_id and letter.subject == PAYMENT_SUBJECT:
-            await payment_store.postpone_sweeps(
+            await pending_store.postpone_sweeps(
                 connection, [letter.payment_id], [sweep_after_seconds]
             )
 

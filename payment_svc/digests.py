@@ -11,6 +11,7 @@ from chassis.digests import IdRange, digest_message
 from payment_svc.messages import FAILURE_CODES, KINDS, STATUSES, timestamp
 from payment_svc.model import Status, StoredPayment
 from payment_svc.store import digests as store
+from payment_svc.store import pending as pending_store
 from payment_svc.store.digests import Sum
 from qrpay.payment.v1 import payment_pb2
 from qrpay.type.v1 import digest_pb2, money_pb2
@@ -59,7 +60,7 @@ async def republish(
     """
 
     async def work(connection: AsyncConnection) -> list[StoredPayment]:
-        return await store.take_pending(
+        return await pending_store.take_pending_payments(
             connection, payment_ids, sweep_after_seconds=sweep_after_seconds
         )
 
@@ -94,7 +95,7 @@ def record_message(row: StoredPayment) -> payment_pb2.PaymentRecord:
         money=money_pb2.Money(currency_code=row.currency_code, amount_minor=row.amount_minor),
         status=STATUSES[row.status],
         create_time=timestamp(row.create_time),
-        is_set_aside=row.status == Status.PENDING and row.sweep_time >= store.NEVER,
+        is_set_aside=row.status == Status.PENDING and row.sweep_time >= pending_store.NEVER,
     )
     if row.complete_time is not None:
         message.complete_time.CopyFrom(timestamp(row.complete_time))

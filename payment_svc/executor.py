@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.batching import count_batch, is_outage, isolate
 from chassis.channel import call
+from chassis.clock import Clock
 from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.jetstream import Message
 from chassis.logs import get_logger
+from payment_svc.messages import timestamp
 from payment_svc.retries import Failure, Retries, Try, try_of
 from payment_svc.traces import RETRIES_STREAM, TASKS_STREAM, Steps, processing
 from qrpay.payment.v1 import payment_queue_pb2
@@ -45,11 +48,13 @@ class Executor:
         publish_results: Callable[[Sequence[payment_queue_pb2.TransferResult]], Awaitable[None]],
         retries: Retries,
         execute_seconds_max: float,
+        clock: Clock,
     ) -> None:
         self._wallets = wallets
         self._publish_results = publish_results
         self._retries = retries
         self._execute_seconds_max = execute_seconds_max
+        self._clock = clock
 
     async def handle(self, messages: Sequence[Message[payment_queue_pb2.TaskBatch]]) -> None:
         """Execute the tasks of these messages and publish their results.
@@ -63,7 +68,12 @@ class Executor:
             [(message.timestamp, message.value.tasks) for message in messages],
         ) as steps:
             await self._execute(
-                [Try(task) for message in messages for task in message.value.tasks], steps
+                [
+                    Try(task, message.timestamp)
+                    for message in messages
+                    for task in message.value.tasks
+                ],
+                steps,
             )
 
     async def handle_retries(
@@ -82,7 +92,9 @@ class Executor:
             "executor-retries",
             [(message.timestamp, [message.value.task]) for message in due],
         ) as steps:
-            await self._execute([try_of(message.value) for message in due], steps)
+            await self._execute(
+                [try_of(message.value, message.timestamp) for message in due], steps
+            )
 
     async def _execute(self, tries: Sequence[Try], steps: Steps) -> None:
         """Execute tasks, publish what became of them, and see to those that led to nothing."""
@@ -92,15 +104,17 @@ class Executor:
         for start in range(0, len(tries), TRANSFERS_MAX):
             batch = tries[start : start + TRANSFERS_MAX]
             count_batch("execute", len(batch))
+            began = self._clock.now()
+            began_message = timestamp(began)
             for tried, answer in zip(batch, await self._ask(batch, steps), strict=True):
                 if not isinstance(answer, ServiceError):
-                    results.append(_result(tried.task, answer))
+                    results.append(_result(tried, answer, began_message))
                     continue
                 steps.fail(tried.task, answer.reason)
                 if is_outage(answer):
                     outage = answer
                 else:
-                    failures.append(Failure(tried, answer))
+                    failures.append(Failure(tried, answer, began))
         if results:
             await self._publish_results(results)
         if outage is not None:
@@ -169,12 +183,14 @@ def transfer_message(
 
 
 def _result(
-    task: payment_queue_pb2.TransferTask, outcome: wallet_pb2.TransferOutcome
+    tried: Try, outcome: wallet_pb2.TransferOutcome, began: Timestamp
 ) -> payment_queue_pb2.TransferResult:
     return payment_queue_pb2.TransferResult(
-        task=task,
+        task=tried.task,
         failure_code=outcome.failure_code,
         debit_entry_number=outcome.debit_entry_number,
         credit_entry_number=outcome.credit_entry_number,
         execute_time=outcome.execute_time,
+        queue_time=timestamp(tried.queue_time),
+        try_time=began,
     )

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.tracing import valid_traceparent
-from payment_svc.model import Kind, Move, NewPayment, Request, Status, StoredPayment
-from payment_svc.operations import Result
+from payment_svc.model import Kind, Move, NewPayment, Request, Result, Status, StoredPayment
 from payment_svc.traces import context_of_payment
 from qrpay.payment.v1 import payment_pb2, payment_queue_pb2
 from qrpay.type.v1 import failure_code_pb2, money_pb2, transfer_kind_pb2
@@ -27,6 +26,7 @@ STATUSES: Mapping[str, payment_pb2.PaymentStatus] = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 _FAILURE_PREFIX = "FAILURE_CODE_"
 _FAILURE_NAMES: Mapping[int, str] = {
     number: name.removeprefix(_FAILURE_PREFIX)
@@ -118,12 +118,25 @@ def task_message(payment: NewPayment | StoredPayment) -> payment_queue_pb2.Trans
     )
 
 
-def result_of(message: payment_queue_pb2.TransferResult) -> Result:
-    """What became of a payment's transfer."""
+def failure_name(code: failure_code_pb2.FailureCode) -> str:
+    """A code of the contract as it is stored."""
+    return _FAILURE_NAMES[code]
+
+
+def result_of(message: payment_queue_pb2.TransferResult, *, stored: datetime) -> Result:
+    """What became of a payment's transfer, and when the queue stored it."""
     code = message.failure_code
     return Result(
         payment_id=message.task.payment_id,
-        failure_code=_FAILURE_NAMES[code] if code else None,
+        failure_code=failure_name(code) if code else None,
         debit_entry_number=message.debit_entry_number,
         credit_entry_number=message.credit_entry_number,
+        attempt=message.task.attempt if message.HasField("try_time") else 0,
+        queue_us=_microseconds(message.queue_time),
+        try_us=_microseconds(message.try_time),
+        result_us=(stored - _EPOCH) // _MICROSECOND,
     )
+
+
+def _microseconds(time: Timestamp) -> int:
+    return time.seconds * 1_000_000 + time.nanos // 1000

@@ -47,6 +47,24 @@ class Status(StrEnum):
     FAILED = "FAILED"
 
 
+class StepKind(StrEnum):
+    """What a payment can go through, as stored and as its timeline names it."""
+
+    ACCEPTED = "ACCEPTED"
+    QUEUED = "QUEUED"
+    TRIED = "TRIED"
+    RESTED = "RESTED"
+    EXECUTED = "EXECUTED"
+    REPORTED = "REPORTED"
+    TOLD = "TOLD"
+    SWEPT = "SWEPT"
+    DEAD_LETTERED = "DEAD_LETTERED"
+    REDRIVEN = "REDRIVEN"
+    DISCARDED = "DISCARDED"
+    DISCARD_REFUSED = "DISCARD_REFUSED"
+    SETTLED = "SETTLED"
+
+
 class Move(StrEnum):
     """How a payment was asked for."""
 
@@ -162,6 +180,28 @@ class StoredPayment(NamedTuple):
     event_number: int | None
     payer_entry_number: int | None
     payee_entry_number: int | None
+    queue_time: datetime | None
+    """When the queue stored the task for the try that led to the end, and when that began."""
+    try_time: datetime | None
+    attempt: int | None
+    result_time: datetime | None
+    """When the queue stored the result."""
+
+
+class Result(NamedTuple):
+    """What became of a payment's transfer."""
+
+    payment_id: str
+    failure_code: str | None
+    debit_entry_number: int
+    credit_entry_number: int
+    attempt: int = 0
+    """The try that led to it; 0 if none did."""
+    queue_us: int = 0
+    """When the queue stored the task for that try, when the try began and when the queue stored
+    this result: microseconds since 1970, 0 if unknown."""
+    try_us: int = 0
+    result_us: int = 0
 
 
 def is_too_late(create_time: datetime, *, now: datetime, deadline_seconds: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,13 +20,17 @@ from payment_svc.errors import (
     RequestIdInFlight,
     RequestIdReused,
 )
-from payment_svc.model import Kind, NewPayment, Status, StoredPayment
+from payment_svc.model import Kind, NewPayment, Result, Status, StoredPayment
 from payment_svc.store import bank_accounts as bank_store
 from payment_svc.store import payments as store
+from payment_svc.store import pending as pending_store
+from payment_svc.store import steps as step_store
 from payment_svc.store.payments import Completed, Ending, PaymentFilter
+from payment_svc.store.steps import LetterStep, RecordedStep
 
 _LOCK_NOT_AVAILABLE = "55P03"
 _BANK_ACCOUNTS_MAX = 100
+_STEPS_MAX = 200
 _SETTLED_AFTER_SECONDS = 15.0
 """Longer than any transaction may take (8 s, and a stopped server's pause in between)."""
 
@@ -38,13 +42,11 @@ class Accepted(NamedTuple):
     replayed: bool
 
 
-class Result(NamedTuple):
-    """What became of a payment's transfer."""
+class FailedTry(NamedTuple):
+    """A try that led to nothing, and how long the sweeper leaves its payment alone now."""
 
-    payment_id: str
-    failure_code: str | None
-    debit_entry_number: int
-    credit_entry_number: int
+    step: RecordedStep
+    sweep_after_seconds: float
 
 
 class Applied(NamedTuple):
@@ -156,6 +158,10 @@ def _ending(result: Result, event_number: int) -> Ending:
         payer_entry_number=result.debit_entry_number,
         payee_entry_number=result.credit_entry_number,
         event_number=event_number,
+        attempt=result.attempt,
+        queue_us=result.queue_us,
+        try_us=result.try_us,
+        result_us=result.result_us,
     )
 
 
@@ -165,19 +171,23 @@ async def take_overdue(
     """Overdue PENDING payments, longest first; each is taken by one sweeper, for a while."""
 
     async def work(connection: AsyncConnection) -> list[StoredPayment]:
-        return await store.take_overdue_payments(
+        return await pending_store.take_overdue_payments(
             connection, again_after_seconds=again_after_seconds, count_max=count_max
         )
 
     return await database.transaction(work)
 
 
-async def postpone_sweeps(database: Database, seconds_by_payment: Mapping[str, float]) -> None:
-    """Keep the sweeper away from payments that are on their way in another queue."""
+async def record_failed_tries(database: Database, failed: Sequence[FailedTry]) -> None:
+    """Note tries that led to nothing, and keep the sweeper away from their payments, which are on
+    their way in another queue."""
 
     async def work(connection: AsyncConnection) -> None:
-        await store.postpone_sweeps(
-            connection, list(seconds_by_payment), list(seconds_by_payment.values())
+        await step_store.record_steps(connection, [item.step for item in failed])
+        await pending_store.postpone_sweeps(
+            connection,
+            [item.step.payment_id for item in failed],
+            [item.sweep_after_seconds for item in failed],
         )
 
     await database.transaction(work)
@@ -198,6 +208,30 @@ async def get_payment(database: Database, payment_id: str, *, viewer_id: str) ->
     if row is None or (viewer_id and viewer_id not in (row.payer_id, row.payee_id)):
         raise PaymentNotFound(payment_id=payment_id)
     return row
+
+
+class Kept(NamedTuple):
+    """What payment_svc keeps of a payment's life."""
+
+    payment: StoredPayment
+    recorded: list[RecordedStep]
+    letter_steps: list[LetterStep]
+
+
+async def read_life(database: Database, payment_id: str) -> Kept:
+    """A payment and its steps out of the ordinary, the newest. Raises ``PaymentNotFound``."""
+
+    async def work(connection: AsyncConnection) -> Kept:
+        found = await store.payments_by_id(connection, [payment_id])
+        if payment_id not in found:
+            raise PaymentNotFound(payment_id=payment_id)
+        return Kept(
+            found[payment_id],
+            await step_store.list_steps(connection, payment_id, count_max=_STEPS_MAX),
+            await step_store.list_letter_steps(connection, payment_id, count_max=_STEPS_MAX),
+        )
+
+    return await database.read(work)
 
 
 async def list_payments(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 
 from chassis import tracing
 from chassis.batching import count_batch
@@ -38,7 +39,9 @@ class Results:
         Raises ``Unavailable`` while the database is away: the messages are then kept and handled
         again.
         """
-        received = [result for message in messages for result in message.value.results]
+        received = [
+            (result, message.timestamp) for message in messages for result in message.value.results
+        ]
         if not received:
             return
         with processing(
@@ -51,9 +54,11 @@ class Results:
         ):
             await self._apply(received)
 
-    async def _apply(self, received: Sequence[payment_queue_pb2.TransferResult]) -> None:
+    async def _apply(
+        self, received: Sequence[tuple[payment_queue_pb2.TransferResult, datetime]]
+    ) -> None:
         handled_ns = time.time_ns()
-        results = [result_of(result) for result in received]
+        results = [result_of(result, stored=stored) for result, stored in received]
         count_batch("results", len(results))
         rows, ended_ids = await operations.apply_results(self._database, results)
         count_ended([row for row in rows if row.id in ended_ids])
@@ -63,7 +68,7 @@ class Results:
             # Money moved for a payment that this database does not have: a person must look.
             _LOG.error("results without a payment", payment_ids=lost)
         if rows:
-            by_id = {result.task.payment_id: result for result in received}
+            by_id = {result.task.payment_id: result for result, _ in received}
             await self._tell_ends(rows, by_id)
             for row in rows if tracing.is_on() else []:
                 if row.id in ended_ids:

@@ -8,7 +8,7 @@ processes whose clocks differ agree.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -17,6 +17,9 @@ from chassis.errors import ServiceError
 from chassis.logs import get_logger
 from payment_svc.dead_letters import LetterReason, payment_letter
 from payment_svc.messages import timestamp
+from payment_svc.model import StepKind
+from payment_svc.operations import FailedTry
+from payment_svc.store.steps import RecordedStep
 from qrpay.payment.v1 import payment_queue_pb2
 
 _LOG = get_logger(__name__)
@@ -47,6 +50,8 @@ class Try(NamedTuple):
     """One try of a task."""
 
     task: payment_queue_pb2.TransferTask
+    queue_time: datetime
+    """When the queue stored it."""
     first_failure_time: datetime | None = None
     """When an earlier try failed for the first time; None for the first try."""
 
@@ -56,11 +61,12 @@ class Failure(NamedTuple):
 
     tried: Try
     error: ServiceError
+    start_time: datetime
 
 
-def try_of(retry: payment_queue_pb2.RetryTask) -> Try:
-    """The try that a message of the retry queue asks for."""
-    return Try(retry.task, retry.first_failure_time.ToDatetime(tzinfo=UTC))
+def try_of(retry: payment_queue_pb2.RetryTask, queue_time: datetime) -> Try:
+    """The try that a message of the retry queue asks for, stored there at ``queue_time``."""
+    return Try(retry.task, queue_time, retry.first_failure_time.ToDatetime(tzinfo=UTC))
 
 
 class Retries:
@@ -72,7 +78,7 @@ class Retries:
         policy: RetryPolicy,
         publish_retry: Callable[[payment_queue_pb2.RetryTask], Awaitable[None]],
         publish_dead_letter: Callable[[payment_queue_pb2.DeadLetter], Awaitable[None]],
-        postpone_sweeps: Callable[[Mapping[str, float]], Awaitable[None]],
+        record_failed_tries: Callable[[Sequence[FailedTry]], Awaitable[None]],
         sweep_after_seconds: float,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
@@ -80,7 +86,7 @@ class Retries:
         self._policy = policy
         self._publish_retry = publish_retry
         self._publish_dead_letter = publish_dead_letter
-        self._postpone_sweeps = postpone_sweeps
+        self._record_failed_tries = record_failed_tries
         self._sweep_after_seconds = sweep_after_seconds
         self._clock = clock
         self._jitter = jitter
@@ -91,8 +97,9 @@ class Retries:
         Raises ``Unavailable`` while the queue or the database is away; may be repeated.
         """
         now = self._clock.now()
-        retries: list[tuple[payment_queue_pb2.RetryTask, float]] = []
+        retries: list[payment_queue_pb2.RetryTask] = []
         letters: list[payment_queue_pb2.DeadLetter] = []
+        failed: list[FailedTry] = []
         for failure in failures:
             delay = None
             if failure.error.retryable:
@@ -101,18 +108,29 @@ class Retries:
             if delay is None:
                 letters.append(_letter(failure, now))
             else:
-                retries.append((_retry(failure, delay, now), delay))
-        if not retries and not letters:
+                retries.append(_retry(failure, delay, now))
+            failed.append(FailedTry(_step(failure, now), (delay or 0) + self._sweep_after_seconds))
+        if not failed:
             return
         # First, so that the sweeper does not bring back early what is to rest.
-        await self._postpone_sweeps(
-            {retry.task.payment_id: delay + self._sweep_after_seconds for retry, delay in retries}
-            | {letter.payment_id: self._sweep_after_seconds for letter in letters}
-        )
-        for retry, _ in retries:
+        await self._record_failed_tries(failed)
+        for retry in retries:
             await self._publish_retry(retry)
         for letter in letters:
             await self._publish_dead_letter(letter)
+
+
+def _step(failure: Failure, now: datetime) -> RecordedStep:
+    task = failure.tried.task
+    return RecordedStep(
+        payment_id=task.payment_id,
+        kind=StepKind.TRIED,
+        attempt=task.attempt,
+        queue_time=failure.tried.queue_time,
+        start_time=failure.start_time,
+        end_time=now,
+        reason=failure.error.reason,
+    )
 
 
 def _retry(failure: Failure, delay: float, now: datetime) -> payment_queue_pb2.RetryTask:

@@ -45,6 +45,10 @@ payments = Table(
     Column("event_number", BigInteger),
     Column("payer_entry_number", BigInteger),
     Column("payee_entry_number", BigInteger),
+    Column("queue_time", DateTime(timezone=True)),
+    Column("try_time", DateTime(timezone=True)),
+    Column("attempt", Integer),
+    Column("result_time", DateTime(timezone=True)),
 )
 
 pending_payments = Table(
@@ -63,6 +67,19 @@ payment_ends = Table(
     Column("payer_id", Text, nullable=False),
     Column("payee_id", Text, nullable=False),
     Column("event_number", BigInteger),
+)
+
+payment_steps = Table(
+    "payment_steps",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("payment_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("queue_time", DateTime(timezone=True)),
+    Column("start_time", DateTime(timezone=True), nullable=False),
+    Column("end_time", DateTime(timezone=True), nullable=False),
+    Column("reason", Text, nullable=False),
 )
 
 event_counter = Table(

@@ -5,22 +5,17 @@ Ranges are bound as ``start_id`` and ``end_id``, the first id after it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, func, select, text
+from sqlalchemy import bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.arrays import text_array
 from chassis.digests import IdRange, all_hashes, is_in_range, row_hash
 from payment_svc.model import StoredPayment
-from payment_svc.tables import payments
+from payment_svc.store.payments import stored
+from payment_svc.tables import payments, pending_payments
 from qrpay.type.v1.failure_code_pb2 import FailureCode
 from qrpay.type.v1.transfer_kind_pb2 import TransferKind
-
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""When the sweeper looks at a payment that is a dead letter."""
 
 
 class Sum(NamedTuple):
@@ -62,19 +57,21 @@ _SUMS = (
     .group_by(payments.c.status, payments.c.currency_code)
 )
 
+# Whether a person sees to it is known by the list of what is PENDING.
 _LIST = (
-    select(payments)
+    select(
+        *(
+            func.coalesce(pending_payments.c.sweep_time, column)
+            if column.key == "sweep_time"
+            else column
+            for column in payments.columns
+        )
+    )
+    .outerjoin_from(payments, pending_payments, payments.c.id == pending_payments.c.payment_id)
     .where(is_in_range(payments.c.id))
     .order_by(payments.c.id)
     .limit(bindparam("count_max"))
 )
-
-_TAKE_PENDING = text("""
-    UPDATE payments
-    SET sweep_time = now() + make_interval(secs => :sweep_after_seconds)
-    WHERE id = any(CAST(:payment_ids AS text[])) AND status = 'PENDING' AND sweep_time < :never
-    RETURNING *
-""").columns(*payments.columns)
 
 
 async def count_payments(connection: AsyncConnection, ids: IdRange, *, count_max: int) -> int:
@@ -94,19 +91,4 @@ async def list_range(
 ) -> list[StoredPayment]:
     """The payments of a range, by id."""
     result = await connection.execute(_LIST, {**ids._asdict(), "count_max": count_max})
-    return [StoredPayment._make(row) for row in result]
-
-
-async def take_pending(
-    connection: AsyncConnection, payment_ids: Sequence[str], *, sweep_after_seconds: float
-) -> list[StoredPayment]:
-    """Those that are PENDING and no dead letters; the sweeper leaves them alone for so long."""
-    result = await connection.execute(
-        _TAKE_PENDING,
-        {
-            "payment_ids": text_array(payment_ids),
-            "sweep_after_seconds": sweep_after_seconds,
-            "never": NEVER,
-        },
-    )
-    return [StoredPayment._make(row) for row in result]
+    return stored(result)

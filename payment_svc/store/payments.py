@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -47,6 +46,13 @@ class Ending(NamedTuple):
     payee_entry_number: int
     event_number: int
     """0 for a payment that is nobody's event."""
+    attempt: int
+    """The try that led to it; 0 if none did."""
+    queue_us: int
+    """When the queue stored the task for that try, when the try began and when the queue stored its
+    result: microseconds since 1970, 0 if unknown."""
+    try_us: int
+    result_us: int
 
 
 class Completed(NamedTuple):
@@ -99,51 +105,23 @@ _END_PAYMENTS = text("""
         payer_entry_number = ending.payer_entry_number,
         payee_entry_number = ending.payee_entry_number,
         event_number = nullif(ending.event_number, 0),
-        complete_time = now()
+        complete_time = now(),
+        attempt = nullif(ending.attempt, 0),
+        queue_time = timestamptz 'epoch' + nullif(ending.queue_us, 0) * interval '1 microsecond',
+        try_time = timestamptz 'epoch' + nullif(ending.try_us, 0) * interval '1 microsecond',
+        result_time = timestamptz 'epoch' + nullif(ending.result_us, 0) * interval '1 microsecond'
     FROM unnest(
         CAST(:payment_id AS text[]), CAST(:status AS text[]), CAST(:failure_code AS text[]),
         CAST(:payer_entry_number AS bigint[]), CAST(:payee_entry_number AS bigint[]),
-        CAST(:event_number AS bigint[])
+        CAST(:event_number AS bigint[]), CAST(:attempt AS bigint[]), CAST(:queue_us AS bigint[]),
+        CAST(:try_us AS bigint[]), CAST(:result_us AS bigint[])
     ) AS ending (
-        payment_id, status, failure_code, payer_entry_number, payee_entry_number, event_number
+        payment_id, status, failure_code, payer_entry_number, payee_entry_number, event_number,
+        attempt, queue_us, try_us, result_us
     )
     WHERE payments.id = ending.payment_id AND payments.status = 'PENDING'
     RETURNING payments.*
 """).columns(*payments.columns)
-
-# Sweep times are the database's own: processes whose clocks differ by minutes agree on it.
-_TAKE_OVERDUE = text("""
-    WITH taken AS (
-        UPDATE pending_payments
-        SET sweep_time = now() + make_interval(secs => :again_after_seconds)
-        WHERE payment_id IN (
-            SELECT payment_id FROM pending_payments
-            WHERE sweep_time <= now()
-            ORDER BY sweep_time
-            LIMIT :count_max
-            -- Another sweeper's catch is not ours.
-            FOR UPDATE SKIP LOCKED
-        )
-        RETURNING payment_id
-    )
-    SELECT payments.* FROM taken JOIN payments ON payments.id = taken.payment_id
-    WHERE payments.status = 'PENDING'
-""").columns(*payments.columns)
-
-
-_POSTPONE = text("""
-    UPDATE pending_payments
-    SET sweep_time = now() + make_interval(secs => later.seconds)
-    FROM unnest(CAST(:payment_ids AS text[]), CAST(:seconds AS bigint[]))
-        AS later (payment_id, seconds)
-    WHERE pending_payments.payment_id = later.payment_id
-""")
-
-_NEVER = text("""
-    UPDATE pending_payments SET sweep_time = '9999-01-01 00:00:00+00'
-    WHERE payment_id = any(CAST(:payment_ids AS text[]))
-""")
-
 
 # Times are the database's own, so that no process with a wrong clock can end a payment in the past.
 _SETTLED_UNTIL = text("SELECT date_trunc('milliseconds', now()) - make_interval(secs => :seconds)")
@@ -181,7 +159,7 @@ async def payments_by_key(
             "request_id": text_array([key[1] for key in keys]),
         },
     )
-    return {(row.caller_id, row.request_id): row for row in _stored(result)}
+    return {(row.caller_id, row.request_id): row for row in stored(result)}
 
 
 async def payments_by_id(
@@ -189,7 +167,7 @@ async def payments_by_id(
 ) -> dict[str, StoredPayment]:
     """The payments that exist, by id."""
     result = await connection.execute(select(payments).where(payments.c.id == _any(payment_ids)))
-    return {row.id: row for row in _stored(result)}
+    return {row.id: row for row in stored(result)}
 
 
 async def lock_payments(
@@ -231,17 +209,7 @@ async def end_payments(
     columns = zip(Ending._fields, zip(*endings, strict=True), strict=True)
     parameters: dict[str, Any] = {name: list(column) for name, column in columns}
     result = await connection.execute(_END_PAYMENTS, parameters)
-    return _stored(result)
-
-
-async def take_overdue_payments(
-    connection: AsyncConnection, *, again_after_seconds: float, count_max: int
-) -> list[StoredPayment]:
-    """PENDING payments whose sweep time has come, longest overdue first; not again for a while."""
-    result = await connection.execute(
-        _TAKE_OVERDUE, {"again_after_seconds": again_after_seconds, "count_max": count_max}
-    )
-    return _stored(result)
+    return stored(result)
 
 
 async def settled_until(connection: AsyncConnection, *, seconds: float) -> datetime:
@@ -268,24 +236,6 @@ async def list_completed(
         },
     )
     return [Completed._make(row) for row in result]
-
-
-async def postpone_sweeps(
-    connection: AsyncConnection, payment_ids: Sequence[str], seconds: Sequence[float]
-) -> None:
-    """Let the sweeper leave PENDING payments alone for so long, each for its own time."""
-    await connection.execute(
-        _POSTPONE,
-        {
-            "payment_ids": text_array(payment_ids),
-            "seconds": number_array([math.ceil(item) for item in seconds]),
-        },
-    )
-
-
-async def end_sweeps(connection: AsyncConnection, payment_ids: Sequence[str]) -> None:
-    """Let the sweeper leave PENDING payments alone until somebody puts them back."""
-    await connection.execute(_NEVER, {"payment_ids": text_array(payment_ids)})
 
 
 class PaymentFilter(NamedTuple):
@@ -320,7 +270,7 @@ async def list_payments(
     ]
     both = union_all(*sides).subquery()
     result = await connection.execute(select(both).order_by(both.c.id.desc()).limit(count_max))
-    return _stored(result)
+    return stored(result)
 
 
 async def list_events(
@@ -349,7 +299,7 @@ async def list_events(
         .join(first, first.c.payment_id == payments.c.id)
         .order_by(first.c.event_number)
     )
-    return _stored(result)
+    return stored(result)
 
 
 def _columns(rows: Sequence[NewPayment] | Sequence[Ending]) -> dict[str, str]:
@@ -369,7 +319,8 @@ def _array(column: tuple[Any, ...]) -> str:
     return text_array([value.isoformat() for value in column])
 
 
-def _stored(result: Result[Any]) -> list[StoredPayment]:
+def stored(result: Result[Any]) -> list[StoredPayment]:
+    """Rows of the table ``payments``, all columns in their order."""
     # Tuples of a known shape: a field is several times cheaper to read than of a SQLAlchemy row,
     # and each is read many times.
     return [StoredPayment._make(row) for row in result]

@@ -31,7 +31,13 @@ from qrpay.barcode.v1 import (
     merchant_pb2_grpc,
 )
 from qrpay.ledger.v1 import ledger_pb2, ledger_pb2_grpc
-from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, payment_queue_pb2
+from qrpay.payment.v1 import (
+    payment_pb2,
+    payment_pb2_grpc,
+    payment_queue_pb2,
+    timeline_pb2,
+    timeline_pb2_grpc,
+)
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 from tests.integration.gateway.fake_devices import FakeDevices
 from tests.integration.gateway.fake_ledger import FakeLedger
@@ -95,6 +101,7 @@ class Mesh:
         self.payments.batches.clear()
         self.payments.traceparents.clear()
         self.payments.before_answer = None
+        self.payments.wallet_silent = False
 
     def token(self, subject: str, role: Any, *, life: timedelta = timedelta(hours=1)) -> str:
         """A token for a user."""
@@ -244,8 +251,10 @@ async def session_mesh(
     ensure_issuer(directory)
     mesh = Mesh(directory=directory, issuer=load_issuer(directory), nats=nats_server)
     devices = rpc_service(mesh.devices, device_pb2, device_pb2_grpc, "DeviceService")
+    timelines = rpc_service(mesh.payments, timeline_pb2, timeline_pb2_grpc, "TimelineService")
     async with AsyncExitStack() as stack:
         merchants = rpc_service(mesh.merchants, merchant_pb2, merchant_pb2_grpc, "MerchantService")
+        beside = {"barcode": [merchants, devices], "payment": [timelines]}
         for name, fake, module, grpc_module in (
             ("payment", mesh.payments, payment_pb2, payment_pb2_grpc),
             ("wallet", mesh.wallets, wallet_pb2, wallet_pb2_grpc),
@@ -259,7 +268,7 @@ async def session_mesh(
                     grpc_module=grpc_module,
                     service=f"{name.title()}Service",
                     tls=mesh.tls(name),
-                    beside=[merchants, devices] if name == "barcode" else [],
+                    beside=beside.get(name, []),
                 )
             )
         yield mesh

@@ -19,7 +19,7 @@ from chassis.server import RpcService, Serving, serve
 from chassis.settings import ProcessSettings
 from chassis.tls import TlsFiles
 from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
-from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
+from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, timeline_pb2
 from qrpay.type.v1 import failure_code_pb2, money_pb2, transfer_kind_pb2
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 
@@ -67,6 +67,9 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
         """Recipient (or QR text, barcode, bank account) -> why the item is refused."""
         self.at_once: dict[str, failure_code_pb2.FailureCode] = {}
         """Recipient -> the payment is terminal when it is answered, with this failure or none."""
+        self.steps: dict[str, list[timeline_pb2.TimelineStep]] = {}
+        """Of payments, for their timelines."""
+        self.wallet_silent = False
         self.before_answer: Callable[[payment_pb2.Payment], Awaitable[None]] | None = None
         self.payments: dict[str, payment_pb2.Payment] = {}
         self.keys: dict[tuple[str, str], tuple[bytes, str]] = {}
@@ -194,6 +197,16 @@ class FakePayments(payment_pb2_grpc.PaymentServiceServicer):
         ):
             raise refusal("PAYMENT_NOT_FOUND", grpc.StatusCode.NOT_FOUND)
         return payment_pb2.GetPaymentResponse(payment=payment)
+
+    async def GetTimeline(self, request: Any, context: Any) -> Any:
+        """The steps that a test has put down; all of them for whoever may read the payment."""
+        found = await self.GetPayment(request, context)
+        await self.faults.strike("GetTimeline")
+        return timeline_pb2.GetTimelineResponse(
+            payment=found.payment,
+            steps=self.steps.get(request.payment_id, []),
+            wallet_silent=self.wallet_silent,
+        )
 
     async def BatchGetPayments(self, request: Any, context: Any) -> Any:
         """Read payments."""

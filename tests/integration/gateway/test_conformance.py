@@ -189,6 +189,8 @@ async def _check_receipts(mesh: Mesh, contract: Contract, alice: User, payment_i
     answer = await alice.get(f"/payments/{payment_id}/receipt")
     contract.check("/payments/{payment_id}/receipt", answer)
     contract.check("/receipts/keys", await alice.get("/receipts/keys"))
+    answer = await alice.get(f"/payments/{payment_id}/timeline")
+    contract.check("/payments/{payment_id}/timeline", answer)
 
 
 async def _check_merchants(gateway: Gateway, contract: Contract) -> None:

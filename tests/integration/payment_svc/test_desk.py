@@ -16,8 +16,7 @@ from payment_svc import desk, operations
 from payment_svc.dead_letters import Letter, LetterReason, letter_of, payment_letter
 from payment_svc.errors import DeadLetterClosed, DeadLetterNotFound, MoneyMoved
 from payment_svc.messages import task_message
-from payment_svc.model import NewPayment, StoredPayment
-from payment_svc.operations import Result
+from payment_svc.model import NewPayment, Result, StoredPayment
 from payment_svc.store.dead_letters import LetterFilter
 from payment_svc.sweeper import Sweeper
 from qrpay.payment.v1 import payment_queue_pb2

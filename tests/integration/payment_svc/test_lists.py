@@ -13,8 +13,7 @@ import payment_svc
 from chassis.database import Database
 from chassis.migrate import migrate
 from payment_svc import operations
-from payment_svc.model import Kind, NewPayment
-from payment_svc.operations import Result
+from payment_svc.model import Kind, NewPayment, Result
 from payment_svc.store.payments import Completed
 
 MIGRATIONS = Path(payment_svc.__file__).parent / "migrations"

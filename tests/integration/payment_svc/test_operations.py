@@ -24,8 +24,8 @@ from payment_svc.errors import (
     RequestIdInFlight,
     RequestIdReused,
 )
-from payment_svc.model import Kind, NewPayment, Status, StoredPayment
-from payment_svc.operations import Accepted, Result
+from payment_svc.model import Kind, NewPayment, Result, Status, StoredPayment
+from payment_svc.operations import Accepted
 from payment_svc.store.payments import Completed, PaymentFilter
 from payment_svc.tables import metadata
 

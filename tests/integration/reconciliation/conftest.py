@@ -27,7 +27,7 @@ from ledger_svc.reconciliation.books import Books
 from ledger_svc.reconciliation.healing import Healing, Treated
 from ledger_svc.reconciliation.reconciler import Pass, Policy, Reconciler
 from payment_svc import operations as payment_operations
-from payment_svc.model import Kind, NewPayment, StoredPayment
+from payment_svc.model import Kind, NewPayment, Result, StoredPayment
 from payment_svc.rpc import ALLOWED_CALLERS as PAYMENT_CALLERS
 from payment_svc.rpc import PaymentServicer
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
@@ -163,7 +163,7 @@ class World:
     async def apply(self, outcomes: Sequence[Outcome]) -> None:
         """Tell payment what became of transfers."""
         results = [
-            payment_operations.Result(
+            Result(
                 outcome.transfer.payment_id,
                 FailureCode(outcome.failure_code).name if outcome.failure_code else None,
                 outcome.debit_entry_number,

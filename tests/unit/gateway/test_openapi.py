@@ -30,6 +30,7 @@ from gateway.problems import PROBLEM_TYPES
 from gateway.receipts_api import ReceiptsApi
 from gateway.routes import Handlers, operations
 from gateway.statements_api import StatementsApi
+from gateway.timelines_api import TimelinesApi
 from gateway.wallets_api import WalletsApi
 
 # The calls of the public contract, word for word, and what was added to it.
@@ -42,6 +43,7 @@ CONTRACT = {
     "GET /wallets/me",
     "GET /wallets/me/entries",
     "GET /wallets/me/statement",
+    "GET /payments/{payment_id}/timeline",
     "GET /payments/{payment_id}/receipt",
     "GET /receipts/keys",
     "POST /barcodes",
@@ -89,6 +91,7 @@ def table() -> list[Operation]:
             wallets=create_autospec(WalletsApi, instance=True),
             statements=create_autospec(StatementsApi, instance=True),
             receipts=create_autospec(ReceiptsApi, instance=True),
+            timelines=create_autospec(TimelinesApi, instance=True),
             barcodes=create_autospec(BarcodesApi, instance=True),
             devices=create_autospec(DevicesApi, instance=True),
             merchants=create_autospec(MerchantsApi, instance=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -23,8 +23,10 @@ from payment_svc.dead_letters import (
 )
 from payment_svc.filing import Advisory, read_advisory
 from payment_svc.model import is_too_late
+from payment_svc.operations import FailedTry
 from payment_svc.retries import Failure, Retries, RetryPolicy, Try
 from payment_svc.settings import PaymentSettings
+from payment_svc.store.steps import RecordedStep
 from qrpay.payment.v1 import payment_queue_pb2
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -63,6 +65,7 @@ class Desk:
         self.retries: list[payment_queue_pb2.RetryTask] = []
         self.letters: list[payment_queue_pb2.DeadLetter] = []
         self.postponed: dict[str, float] = {}
+        self.failed: list[RecordedStep] = []
 
     async def retry(self, message: payment_queue_pb2.RetryTask) -> None:
         """To be tried again."""
@@ -74,9 +77,10 @@ class Desk:
         assert message.payment_id in self.postponed, "the sweeper is told first"
         self.letters.append(message)
 
-    async def postpone(self, seconds: Mapping[str, float]) -> None:
-        """Not to be swept for so long."""
-        self.postponed.update(seconds)
+    async def record(self, failed: Sequence[FailedTry]) -> None:
+        """Tries that failed, and how long the sweeper waits."""
+        self.failed += [item.step for item in failed]
+        self.postponed.update({item.step.payment_id: item.sweep_after_seconds for item in failed})
 
 
 def retries_to(desk: Desk) -> Retries:
@@ -85,7 +89,7 @@ def retries_to(desk: Desk) -> Retries:
         policy=RetryPolicy(tries_max=5, first_delay_seconds=4, factor=3),
         publish_retry=desk.retry,
         publish_dead_letter=desk.letter,
-        postpone_sweeps=desk.postpone,
+        record_failed_tries=desk.record,
         sweep_after_seconds=10,
         clock=StillClock(),
         jitter=lambda: 0.5,
@@ -102,17 +106,20 @@ async def test_a_failed_try_rests_longer_each_time_and_is_given_up_at_last() -> 
     and its error, and the sweeper kept away for as long."""
     desk = Desk()
     retries = retries_to(desk)
-    tried = Try(task())
+    tried = Try(task(), NOW)
     while not desk.letters:
-        await retries.take_over([Failure(tried, Refusal("no"))])
+        await retries.take_over([Failure(tried, Refusal("no"), NOW)])
         if not desk.letters:
             last = desk.retries[-1]
             assert desk.postponed["pay_1"] == last.delay_milliseconds / 1000 + 10
-            tried = Try(last.task, last.first_failure_time.ToDatetime(tzinfo=UTC))
+            tried = Try(last.task, NOW, last.first_failure_time.ToDatetime(tzinfo=UTC))
 
     assert [retry.delay_milliseconds for retry in desk.retries] == [4_000, 12_000, 36_000, 108_000]
     assert [retry.task.attempt for retry in desk.retries] == [2, 3, 4, 5]
     assert {retry.last_error for retry in desk.retries} == {"TRANSFER_NOT_EXECUTED: no"}
+    assert [(step.attempt, step.reason) for step in desk.failed] == [
+        (attempt, "TRANSFER_NOT_EXECUTED") for attempt in (1, 2, 3, 4, 5)
+    ]
     letter = letter_of(desk.letters[0])
     assert (letter.reason, letter.attempts, letter.payment_id) == ("EXHAUSTED", 5, "pay_1")
     assert letter.first_failure_time == NOW
@@ -123,7 +130,7 @@ async def test_a_failed_try_rests_longer_each_time_and_is_given_up_at_last() -> 
 async def test_what_no_repeat_can_help_is_given_up_at_once() -> None:
     """Goal: a task that makes no sense does not rest four times before a person sees it."""
     desk = Desk()
-    await retries_to(desk).take_over([Failure(Try(task()), FinalRefusal())])
+    await retries_to(desk).take_over([Failure(Try(task(), NOW), FinalRefusal(), NOW)])
     assert not desk.retries
     assert letter_of(desk.letters[0]).reason is LetterReason.MALFORMED
 

@@ -102,18 +102,22 @@ class ResultBatch(_message.Message):
     def __init__(self, batch_id: _Optional[str] = ..., results: _Optional[_Iterable[_Union[TransferResult, _Mapping]]] = ...) -> None: ...
 
 class TransferResult(_message.Message):
-    __slots__ = ("task", "failure_code", "debit_entry_number", "credit_entry_number", "execute_time")
+    __slots__ = ("task", "failure_code", "debit_entry_number", "credit_entry_number", "execute_time", "queue_time", "try_time")
     TASK_FIELD_NUMBER: _ClassVar[int]
     FAILURE_CODE_FIELD_NUMBER: _ClassVar[int]
     DEBIT_ENTRY_NUMBER_FIELD_NUMBER: _ClassVar[int]
     CREDIT_ENTRY_NUMBER_FIELD_NUMBER: _ClassVar[int]
     EXECUTE_TIME_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    TRY_TIME_FIELD_NUMBER: _ClassVar[int]
     task: TransferTask
     failure_code: _failure_code_pb2.FailureCode
     debit_entry_number: int
     credit_entry_number: int
     execute_time: _timestamp_pb2.Timestamp
-    def __init__(self, task: _Optional[_Union[TransferTask, _Mapping]] = ..., failure_code: _Optional[_Union[_failure_code_pb2.FailureCode, str]] = ..., debit_entry_number: _Optional[int] = ..., credit_entry_number: _Optional[int] = ..., execute_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    queue_time: _timestamp_pb2.Timestamp
+    try_time: _timestamp_pb2.Timestamp
+    def __init__(self, task: _Optional[_Union[TransferTask, _Mapping]] = ..., failure_code: _Optional[_Union[_failure_code_pb2.FailureCode, str]] = ..., debit_entry_number: _Optional[int] = ..., credit_entry_number: _Optional[int] = ..., execute_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., queue_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., try_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class EventBatch(_message.Message):
     __slots__ = ("first_number", "last_number", "events")
