@@ -159,7 +159,39 @@ async def test_a_poisoned_payment_dies_alone_and_is_redriven(
         ("FILED", "payment_svc", ""),
         ("REDRIVEN", "eve", "mended"),
     ]
+    await check_timeline(hasty, users, poisoned["id"])
     await books.check()
+
+
+async def check_timeline(stack: Stack, users: Mapping[str, User], payment_id: str) -> None:
+    """Every step of a payment that died and was redriven; for its payer, three moments."""
+    async with asyncio.timeout(30):
+        while True:
+            shown = json.loads(await stack.command("payment", "show", payment_id, "--json"))
+            if shown["steps"][-1]["step"] == "posted":
+                break
+            await asyncio.sleep(0.2)
+    assert shown["silent"] == []
+    steps = [(step["step"], step["attempt"]) for step in shown["steps"] if step["step"] != "swept"]
+    assert steps == [
+        ("accepted", None),
+        *[("queued", 1), ("tried", 1), ("rested", 2), ("tried", 2), ("rested", 3), ("tried", 3)],
+        *[("dead-lettered", None), ("redriven", None)],
+        *[("queued", 1), ("executed", 1), ("reported", None), ("told", None), ("posted", None)],
+    ]
+    (redriven,) = [step for step in shown["steps"] if step["step"] == "redriven"]
+    assert (redriven["by"], redriven["why"]) == ("eve", "mended")
+    # A redrive is noted when its copy is in the queue already.
+    times = [step["at"] for step in shown["steps"] if step["step"] != "redriven"]
+    assert times == sorted(times), "one machine, one clock"
+    drawn = await stack.command("payment", "show", payment_id)
+    assert "transfer-not-executed" in drawn
+    assert "█" in drawn
+    path = f"/payments/{payment_id}/timeline"
+    short = (await users["alice"].http.get(path)).json()["steps"]
+    assert [step["step"] for step in short] == ["accepted", "executed", "told"]
+    assert {*short[1]} == {"step", "at"}, "neither tries nor people"
+    assert (await users["cafe"].http.get(path)).status_code == 404
 
 
 async def test_a_discarded_payment_never_moves_money(

@@ -16,6 +16,7 @@ class FakeLedger:
     def __init__(self) -> None:
         self.faults = Faults()
         self.receipts: dict[str, bytes] = {}
+        self.booked: dict[str, ledger_pb2.Transaction] = {}
 
     async def GetReceipt(self, request: Any, context: Any) -> Any:
         """A receipt."""
@@ -23,6 +24,13 @@ class FakeLedger:
         if request.payment_id not in self.receipts:
             raise refusal("TRANSACTION_NOT_FOUND", grpc.StatusCode.NOT_FOUND)
         return ledger_pb2.GetReceiptResponse(receipt=self.receipts[request.payment_id])
+
+    async def GetTransaction(self, request: Any, context: Any) -> Any:
+        """A booking."""
+        await self.faults.strike("GetTransaction")
+        if request.payment_id not in self.booked:
+            raise refusal("TRANSACTION_NOT_FOUND", grpc.StatusCode.NOT_FOUND)
+        return ledger_pb2.GetTransactionResponse(transaction=self.booked[request.payment_id])
 
     async def ListReceiptKeys(self, request: Any, context: Any) -> Any:
         """One key."""
@@ -35,4 +43,4 @@ class FakeLedger:
         """The gateway does not ask."""
         raise NotImplementedError
 
-    ListAccounts = GetTransaction = GetTrialBalance = BatchGetAccounts
+    ListAccounts = GetTrialBalance = BatchGetAccounts

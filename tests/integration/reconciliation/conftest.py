@@ -30,6 +30,7 @@ from payment_svc import operations as payment_operations
 from payment_svc.model import Kind, NewPayment, Result, StoredPayment
 from payment_svc.rpc import ALLOWED_CALLERS as PAYMENT_CALLERS
 from payment_svc.rpc import PaymentServicer
+from payment_svc.store import pending
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
 from wallet_svc.model.owners import OwnerRequest
@@ -178,6 +179,12 @@ class World:
         bookings = [_booking(outcome) for outcome in outcomes if not outcome.failure_code]
         if bookings:
             await post_bookings(self.databases["ledger"], bookings)
+
+    async def set_aside(self, payment_id: str) -> None:
+        """Have a payment wait for a person, as its dead letter does."""
+        await self.databases["payment"].transaction(
+            lambda connection: pending.end_sweeps(connection, [payment_id])
+        )
 
     async def publish(self, rows: Sequence[StoredPayment]) -> None:
         """The queue: whatever is put into it goes its way."""

@@ -77,9 +77,7 @@ async def test_a_stuck_payment_goes_its_way_again(world: World) -> None:
     told, and left to the desk."""
     alice, bob = await world.wallet("alice"), await world.wallet("bob")
     lost, dead = await world.accept(alice, bob, 10), await world.accept(alice, bob, 20)
-    await world.change(
-        "payment", "UPDATE payments SET sweep_time = '9999-01-01Z' WHERE id = %s", dead
-    )
+    await world.set_aside(dead)
 
     found = await world.reconcile(heal=True, stuck_seconds=0.01)
     assert acts(found.treated) == [("STUCK", "REPUBLISHED"), ("STUCK", "UNSPECIFIED")]
