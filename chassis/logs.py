@@ -53,12 +53,19 @@ def configure_logs(*, service_name: str, level: str) -> None:
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger; call it with an event name and the facts as keyword arguments."""
+    """A logger; call it with an event name and the facts as keyword arguments.
+
+    ``traceparent`` says that a line is about that trace; otherwise it is about the current span's.
+    """
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 
 
 def _add_trace_id(_logger: Any, _method: str, event: structlog.types.EventDict) -> Any:
+    # What is said of one payment while a batch is worked on belongs to the payment's trace.
+    if traceparent := event.pop("traceparent", ""):
+        event["trace_id"] = traceparent[3:35]
+        return event
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         event["trace_id"] = trace.format_trace_id(context.trace_id)

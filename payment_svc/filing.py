@@ -25,7 +25,7 @@ from payment_svc.dead_letters import (
     read_retry,
 )
 from payment_svc.queue import RETRY_SUBJECT
-from payment_svc.traces import show_filing
+from payment_svc.traces import show_filing, tasks_in, traceparent_for_log
 from qrpay.payment.v1 import payment_queue_pb2
 
 _LOG = get_logger(__name__)
@@ -93,11 +93,13 @@ class Filing:
         arrived = {message.value.id: message.value for message in messages}
         for letter in await desk.file_letters(self._database, letters, clock=self._clock):
             show_filing(arrived[letter.id])
+            task = next(iter(tasks_in(arrived[letter.id])), None)
             _FILED.add(1, letter.reason.lower())
             _LOG.error(
                 "dead letter filed",
                 dead_letter_id=letter.id,
                 payment_id=letter.payment_id,
+                traceparent=task and traceparent_for_log(task.payment_id, task.traceparent),
                 reason=letter.reason,
                 attempts=letter.attempts,
                 last_error=letter.last_error,

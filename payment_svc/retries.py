@@ -20,6 +20,7 @@ from payment_svc.messages import timestamp
 from payment_svc.model import StepKind
 from payment_svc.operations import FailedTry
 from payment_svc.store.steps import RecordedStep
+from payment_svc.traces import traceparent_for_log
 from qrpay.payment.v1 import payment_queue_pb2
 
 _LOG = get_logger(__name__)
@@ -138,6 +139,7 @@ def _retry(failure: Failure, delay: float, now: datetime) -> payment_queue_pb2.R
     _LOG.warning(
         "transfer failed, again later",
         payment_id=task.payment_id,
+        traceparent=traceparent_for_log(task.payment_id, task.traceparent),
         attempt=task.attempt,
         delay_seconds=round(delay, 1),
         reason=failure.error.reason,
@@ -162,6 +164,7 @@ def _letter(failure: Failure, now: datetime) -> payment_queue_pb2.DeadLetter:
     _LOG.error(
         "transfer given up",
         payment_id=task.payment_id,
+        traceparent=traceparent_for_log(task.payment_id, task.traceparent),
         attempts=task.attempt,
         reason=error.reason,
         message=error.message,

@@ -47,6 +47,11 @@ def late_context(payment_id: str, context: str) -> str:
     )
 
 
+def traceparent_for_log(payment_id: str, context: str) -> str:
+    """The trace in which what went wrong with a payment is found; empty if nothing is traced."""
+    return late_context(payment_id, context) if tracing.is_on() else ""
+
+
 def tasks_in(message: Message) -> list[payment_queue_pb2.TransferTask]:
     """The tasks in a message of any of the streams."""
     match message:

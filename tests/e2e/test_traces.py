@@ -305,3 +305,9 @@ async def test_retries_dead_letters_and_redrives_stay_in_the_trace(
     await trace_of(collector, dead["id"], whole | GIVEN_UP)
     late = await trace_of(collector, silent["id"], GIVEN_UP | TRIED | ENDED | POSTED)
     assert {span.trace_id for span in late} == {"6" * 32}
+    log = (traced.data / "logs" / "payment.log").read_text()
+    lines = [json.loads(line) for line in log.splitlines()]
+    about = {line["event"]: line for line in lines if line.get("payment_id") == silent["id"]}
+    told = {"transfer failed, again later", "transfer given up", "dead letter filed"}
+    assert about.keys() >= told
+    assert {line["trace_id"] for line in about.values()} == {"6" * 32}

@@ -86,10 +86,11 @@ def test_a_log_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> No
     span_context = SpanContext(trace_id=7, span_id=8, is_remote=False, trace_flags=TraceFlags(1))
     with trace.use_span(NonRecordingSpan(span_context)):
         get_logger("test").warning("something happened", payment_id="pay_1")
+        get_logger("test").warning("something else", traceparent=f"00-{'9' * 32}-{'8' * 16}-01")
     get_logger("test").debug("not told")
     logging.getLogger("library").error("text with %s", "parts")
     logging.getLogger("library").debug("not told")
-    ours, theirs = lines(capsys)
+    ours, other, theirs = lines(capsys)
     assert ours["event"] == "something happened"
     assert ours["payment_id"] == "pay_1"
     assert ours["level"] == "warning"
@@ -98,6 +99,8 @@ def test_a_log_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> No
     assert ours["timestamp"].endswith("Z")
     assert (theirs["event"], theirs["level"]) == ("text with parts", "error")
     assert "trace_id" not in theirs
+    assert other["trace_id"] == "9" * 32, "a line may be about another trace than that of the batch"
+    assert "traceparent" not in other
 
 
 @pytest.mark.usefixtures("restored_logs")
