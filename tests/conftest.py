@@ -15,6 +15,7 @@ from importlib import resources
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import msgspec
 import psycopg
 import pytest
@@ -26,6 +27,10 @@ from embedded.nats import NatsServer, running_nats
 from embedded.passwords import make_password
 from embedded.postgres import PostgresServer, running_postgres
 from embedded.valkey import ValkeyServer, running_valkey
+
+# How long an example takes says something about the machine that day.
+hypothesis.settings.register_profile("qrpay", deadline=None)
+hypothesis.settings.load_profile("qrpay")
 
 
 class TestDatabase(msgspec.Struct, frozen=True, kw_only=True):

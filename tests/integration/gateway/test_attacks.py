@@ -19,7 +19,6 @@ from tests.integration.gateway.fakes import IDS
 MONEY_ROUTES = ["/payments/send", "/payments/pay", "/payments/withdraw"]
 FUZZ = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 VALUES: Any = st.recursive(

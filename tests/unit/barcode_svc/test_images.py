@@ -18,9 +18,7 @@ Scan = Callable[[bytes], list[tuple[str, str]]]
 
 PAYLOAD = "00020101021126450010dev.qrpay0127mer_01JD3Q9V7N8R4T2W6X0YZA5204581263040000"
 
-few = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(text=st.text(st.characters(codec="utf-8"), min_size=1, max_size=120))

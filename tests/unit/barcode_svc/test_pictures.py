@@ -215,7 +215,7 @@ def test_a_bomb_is_not_decoded() -> None:
         tracemalloc.stop()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     source=st.sampled_from([PNG, JPEG, WEBP]),
     edits=st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=8),

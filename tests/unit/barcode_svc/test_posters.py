@@ -112,7 +112,7 @@ def test_it_is_one_sheet_of_its_size(size: PosterSize, millimetres: tuple[float,
     assert [length / 72 * 25.4 for length in page.get_size()] == pytest.approx(millimetres, abs=0.1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     name=labels(25),
     city=labels(15),

@@ -20,9 +20,7 @@ SIDE = 21
 SPECIAL = ["0" * 18, "9" * 18, "512" * 6, "999" * 6, "8" + "0" * 17, "123456789012345678"]
 QUICK = QuickImages()
 codes = st.one_of(st.sampled_from(SPECIAL), st.from_regex(r"[0-9]{18}", fullmatch=True))
-few = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def rows_of(symbol: int) -> list[str]:

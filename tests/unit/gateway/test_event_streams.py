@@ -179,7 +179,7 @@ ACTIONS = st.lists(
 only so few that the stream is in the middle of something."""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(before=KINDS, actions=ACTIONS)
 async def test_every_event_once_and_in_order(
     before: list[str], actions: list[tuple[str, list[str], int]]
