@@ -39,6 +39,7 @@ def escape(text: str) -> str:
 def payment_rows(group: Group) -> list[str]:
     """payments: accepted, executed, completed."""
     create_time, complete_time = group.create_time.isoformat(), group.complete_time.isoformat()
+    execute_time = group.execute_time.isoformat()
     sweep_time = (group.create_time + _SWEPT_AFTER).isoformat()
     return [
         f"{line.payment_id}\t{order.caller_id}\t{escape(order.request_id)}"
@@ -48,7 +49,7 @@ def payment_rows(group: Group) -> list[str]:
         f"\t{order.amount_minor}\t{order.currency_code}\t{escape(order.note)}"
         f"\t{escape(order.order_ref)}\t\t{create_time}\t{sweep_time}\t{complete_time}"
         f"\t{line.event_number or _NULL}\t{line.debit_entry_number}"
-        f"\t{line.credit_entry_number}\n"
+        f"\t{line.credit_entry_number}\t{create_time}\t{create_time}\t1\t{execute_time}\n"
         for line in group.lines
         for order in (line.order,)
         for payer, payee in ((order.payer, order.payee),)
@@ -99,7 +100,7 @@ PAYMENTS = Table(
     "id, caller_id, request_id, fingerprint, kind, status, payer_id, payer_name, payer_wallet_id,"
     " payee_id, payee_name, payee_wallet_id, amount_minor, currency_code, note, order_ref,"
     " traceparent, create_time, sweep_time, complete_time, event_number, payer_entry_number,"
-    " payee_entry_number",
+    " payee_entry_number, queue_time, try_time, attempt, result_time",
     payment_rows,
 )
 PAYMENT_ENDS = Table(
