@@ -8,6 +8,7 @@ from pathlib import Path
 from barcode_svc.settings import BarcodeSettings
 from barcode_svc.valkey import open_valkey
 from barcode_svc.wiring import Parts
+from chassis.audit.trail import open_audit_trail
 from chassis.clock import SystemClock
 from chassis.database import open_database
 from chassis.ids import IdMaker
@@ -48,13 +49,15 @@ async def main() -> None:
             )
         )
         clock = SystemClock()
+        ids = IdMaker(clock=clock)
+        trail = await stack.enter_async_context(open_audit_trail(database=database, ids=ids))
         parts = Parts(
             settings,
             database=database,
             valkey=valkey,
             studio=studio,
             clock=clock,
-            ids=IdMaker(clock=clock),
+            ids=ids,
         )
         await serve(
             settings=settings,
@@ -63,6 +66,7 @@ async def main() -> None:
             # The database alone: without Valkey the merchants' printed codes are still read, and
             # taking every process out of service would stop those payments, too.
             readiness=database.ping,
+            trail=trail,
         )
 
 

@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from chassis.audit.tables import add_audit_records
+
 METADATA = MetaData()
 
 
@@ -157,3 +159,5 @@ OFFLINE_SPENDING = Table(
     PrimaryKeyConstraint("owner_id", "day", "currency_code", name="pk_offline_spending"),
 )
 """How much a person's offline codes were used for in a day."""
+
+add_audit_records(METADATA)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from barcode_svc import devices_rpc, merchants_rpc, rpc
+from barcode_svc.audit import BARCODE_ACTS, DEVICE_ACTS, MERCHANT_ACTS
 from barcode_svc.barcodes import Barcodes
 from barcode_svc.blobs import BlobStore, FolderBlobs, S3Blobs
 from barcode_svc.codes import CodeSeal
@@ -21,6 +22,7 @@ from barcode_svc.redemptions import Redemptions
 from barcode_svc.scans import ScanMeter
 from barcode_svc.settings import BarcodeSettings
 from barcode_svc.valkey import Valkey
+from chassis.audit import rpc as audit_rpc
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.ids import IdMaker
@@ -71,6 +73,7 @@ class Parts:
         )
         self.services = [self._barcode_service(valkey), self._device_service()]
         self.services.append(self._merchant_service())
+        self.services.append(audit_rpc.rpc_service(database=database))
 
     def _barcode_service(self, valkey: Valkey) -> RpcService:
         settings, clock = self._settings, self._clock
@@ -117,6 +120,7 @@ class Parts:
             register=barcode_pb2_grpc.add_BarcodeServiceServicer_to_server,
             servicer=servicer,
             allowed_callers=rpc.ALLOWED_CALLERS,
+            acts=BARCODE_ACTS,
         )
 
     def _device_service(self) -> RpcService:
@@ -134,6 +138,7 @@ class Parts:
             register=device_pb2_grpc.add_DeviceServiceServicer_to_server,
             servicer=devices_rpc.DeviceServicer(devices=devices, keys=keys),
             allowed_callers=devices_rpc.ALLOWED_CALLERS,
+            acts=DEVICE_ACTS,
         )
 
     def _merchant_service(self) -> RpcService:
@@ -151,6 +156,7 @@ class Parts:
                 merchants=self._merchants, places=places, logos=self._logos
             ),
             allowed_callers=merchants_rpc.ALLOWED_CALLERS,
+            acts=MERCHANT_ACTS,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -52,15 +53,23 @@ _SERVICE_CONFIG = json.dumps(
 )
 
 
-def open_channel(target: str, *, identity: str, tls: TlsFiles) -> grpc.aio.Channel:
+def open_channel(
+    target: str,
+    *,
+    identity: str,
+    tls: TlsFiles,
+    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+) -> grpc.aio.Channel:
     """A channel to the service at ``target`` that must prove to be ``identity`` of the mesh.
 
     ``target`` is ``host:port`` or a gRPC name such as ``dns:///payment:7000``: all addresses behind
-    a name are used in turn. Connects by itself and for ever.
+    a name are used in turn. Connects by itself and for ever. ``interceptors`` cost each call
+    a task.
     """
     return grpc.aio.secure_channel(
         target,
         channel_credentials(tls),
+        interceptors=interceptors,
         options=[
             # The certificate names the identity and not the address, so one certificate serves
             # wherever the process runs.

@@ -1,5 +1,5 @@
-"""What surrounds every RPC, in this order: metrics, span, errors, a place, caller, deadline,
-handler."""
+"""What surrounds every RPC, in this order: metrics, span, errors, a place, audit, caller,
+deadline, handler."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from chassis import tracing
+from chassis.audit.layer import record_calls
 from chassis.channel import deadline
 from chassis.errors import (
     DeadlineExceeded,
@@ -75,7 +76,12 @@ class Shell(grpc.aio.ServerInterceptor):
     def _wrap(self, method: str, handler: Handler) -> Handler:
         handler = keep_deadline(handler)
         if method in self._callers:
-            handler = check_caller(handler, allowed=frozenset(self._callers[method]))
+            allowed = frozenset(self._callers[method])
+            handler = check_caller(handler, allowed=allowed)
+            if self._trail is not None and (act := self._acts.get(method)) is not None:
+                handler = record_calls(
+                    handler, method=method, act=act, allowed=allowed, trail=self._trail
+                )
             handler = take_place(handler, places=self._places)
         handler = map_errors(handler, method=method)
         return measure(make_span(handler, method=method), method=method)

@@ -14,6 +14,8 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from chassis.audit.acts import Act, check_acts
+from chassis.audit.trail import AuditTrail
 from chassis.interceptors import Shell
 from chassis.logs import get_logger
 from chassis.settings import ProcessSettings
@@ -41,10 +43,15 @@ class RpcService:
     allowed_callers: Mapping[str, Collection[str]]
     """Method name -> identities. Every method of the service must be named: nothing is open by
     oversight, and a misspelt name does not start."""
+    acts: Mapping[str, Act] = field(default_factory=dict)
+    """Method name -> what is recorded of its calls; all of them, or none for a service without an
+    audit trail."""
 
     def __post_init__(self) -> None:
         declared, named = set(self.descriptor.methods_by_name), set(self.allowed_callers)
         assert declared == named, f"allowed_callers differ from the methods: {declared ^ named}"
+        if self.acts:
+            check_acts(self.descriptor, self.acts)
 
 
 @dataclass(frozen=True)
@@ -70,19 +77,21 @@ async def serve(
     services: Sequence[RpcService] = (),
     background: Sequence[Background] = (),
     readiness: Callable[[], Awaitable[bool]] | None = None,
+    trail: AuditTrail | None = None,
     on_started: Callable[[Serving], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return.
 
     ``readiness`` says whether the process can do its work now; it decides the health of each
     service by name. The health of the whole process (the empty name) is SERVING as long as it
-    lives: a dependency that is down must not get us restarted.
+    lives: a dependency that is down must not get us restarted. ``trail`` is where calls are
+    recorded; without one, none are.
 
     Drain: health turns NOT_SERVING; after ``drain_delay_seconds`` new calls are refused, those
     begun are finished, background work stops; all within ``drain_seconds``. Raises what a
     background task raised.
     """
-    server = _build_server(settings, services)
+    server = _build_server(settings, services, trail)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = [service.descriptor.full_name for service in services]
@@ -119,7 +128,14 @@ async def serve(
         task.result()
 
 
-def _build_server(settings: ProcessSettings, services: Sequence[RpcService]) -> grpc.aio.Server:
+def _build_server(
+    settings: ProcessSettings, services: Sequence[RpcService], trail: AuditTrail | None
+) -> grpc.aio.Server:
+    acts = {
+        f"/{service.descriptor.full_name}/{method}": act
+        for service in services
+        for method, act in service.acts.items()
+    }
     callers = {
         f"/{service.descriptor.full_name}/{method}": allowed
         for service in services
@@ -129,7 +145,7 @@ def _build_server(settings: ProcessSettings, services: Sequence[RpcService]) -> 
     # the jitter keeps a whole fleet from reconnecting at once.
     age_ms = int(300_000 * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
     server = grpc.aio.server(
-        interceptors=[Shell(callers, places=settings.rpcs_concurrent_max)],
+        interceptors=[Shell(callers, places=settings.rpcs_concurrent_max, acts=acts, trail=trail)],
         # The last resort, without a look at what is called.
         maximum_concurrent_rpcs=settings.rpcs_concurrent_max + _OTHER_RPCS_MAX,
         options=[

@@ -31,6 +31,7 @@ COMMANDS = {
     "ledger": CommandEntry("cli.ledger", "Read the book, check and correct it."),
     "reconcile": CommandEntry("cli.reconcile", "See whether all books agree."),
     "bank-statement": CommandEntry("cli.bank_statements", "Compare the bank with the book."),
+    "audit": CommandEntry("cli.audit", "Show who did what, and what was refused."),
     "bench": CommandEntry("cli.bench", "Measure a running system."),
 }
 """Every command, in the order of the help. A new command is a module and a line here."""

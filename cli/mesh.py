@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import grpc
 
+from chassis.audit.acts import ACTOR_METADATA
 from chassis.channel import open_channel
 from chassis.errors import ServiceError
 from embedded.certificates import tls_files
@@ -18,6 +21,7 @@ from embedded.errors import NotRunning, StackError
 from embedded.layout import Layout
 from embedded.ports import LOOPBACK
 from embedded.state import running_state
+from qrpay.audit.v1 import audit_pb2_grpc
 from qrpay.barcode.v1 import barcode_pb2_grpc, merchant_pb2_grpc
 from qrpay.ledger.v1 import (
     bank_statement_pb2_grpc,
@@ -32,6 +36,25 @@ from qrpay.wallet.v1 import wallet_pb2_grpc
 Answer = TypeVar("Answer")
 
 
+AUDITED = ("wallet", "payment", "ledger", "barcode")
+"""The processes that keep an audit trail."""
+
+
+class TellActor(grpc.aio.UnaryUnaryClientInterceptor):
+    """Tells the services who sits at the terminal, for their audit trail."""
+
+    def __init__(self, actor: str) -> None:
+        self._told = quote(actor)  # metadata is ASCII
+
+    async def intercept_unary_unary(
+        self, continuation: Any, client_call_details: Any, request: Any
+    ) -> Any:
+        """Make the call, with the person."""
+        metadata = grpc.aio.Metadata(*(client_call_details.metadata or ()))
+        metadata.add(ACTOR_METADATA, self._told)
+        return await continuation(client_call_details._replace(metadata=metadata), request)
+
+
 class Mesh:
     """Stubs of the public contracts. `ports` are by process."""
 
@@ -39,6 +62,8 @@ class Mesh:
         self._tls = tls_files(layout.certificates, "operator")
         self._ports = ports
         self._exit_stack = AsyncExitStack()
+        self.audit: dict[str, audit_pb2_grpc.AuditServiceAsyncStub] = {}
+        """By process."""
 
     async def __aenter__(self) -> Self:
         self.wallet = wallet_pb2_grpc.WalletServiceStub(await self._open("wallet"))
@@ -68,8 +93,25 @@ class Mesh:
     async def _open(self, name: str) -> grpc.aio.Channel:
         if name not in self._ports:
             raise NotRunning(f"{name} does not run")
-        channel = open_channel(f"{LOOPBACK}:{self._ports[name]}", identity=name, tls=self._tls)
-        return await self._exit_stack.enter_async_context(channel)
+        channel = await self._exit_stack.enter_async_context(
+            open_channel(
+                f"{LOOPBACK}:{self._ports[name]}",
+                identity=name,
+                tls=self._tls,
+                interceptors=[TellActor(_user_name())],
+            )
+        )
+        if name in AUDITED:
+            self.audit[name] = audit_pb2_grpc.AuditServiceStub(channel)
+        return channel
+
+
+def _user_name() -> str:
+    """Who runs the command; empty where nobody has a name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""
 
 
 def run_with_mesh(data: Path, work: Callable[[Mesh], Awaitable[Answer]]) -> Answer:

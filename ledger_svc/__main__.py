@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chassis.audit.trail import open_audit_trail
 from chassis.channel import open_channel
 from chassis.clock import SystemClock
 from chassis.database import open_database
+from chassis.ids import IdMaker
 from chassis.jetstream import connect
 from chassis.logs import configure_logs
 from chassis.observing import observing
@@ -28,12 +30,14 @@ async def main() -> None:
     configure_logs(service_name="ledger", level=settings.log_level)
     async with observing(settings, service_name="ledger"):
         clock = SystemClock()
+        ids = IdMaker(clock=clock)
         async with (
             open_database(
                 settings.database_url,
                 application_name="ledger",
                 pool_size=settings.database_connections_max,
             ) as database,
+            open_audit_trail(database=database, ids=ids) as trail,
             connect(
                 settings.nats_url,
                 name="ledger",
@@ -53,6 +57,7 @@ async def main() -> None:
                 payments=payment_pb2_grpc.PaymentServiceStub(payment_channel),
                 wallets=wallet_pb2_grpc.WalletServiceStub(wallet_channel),
                 clock=clock,
+                ids=ids,
             )
             await serve(
                 settings=settings,
@@ -60,6 +65,7 @@ async def main() -> None:
                 background=parts.background,
                 # Readers do not need the queue: without it the book is only behind.
                 readiness=database.ping,
+                trail=trail,
             )
 
 

@@ -11,6 +11,7 @@ from chassis.pagination import decode_page_token, encode_page_token, page_size_o
 from chassis.server import RpcService
 from chassis.signing import encode_key, thumbprint
 from ledger_svc import operations
+from ledger_svc.audit import LEDGER_ACTS
 from ledger_svc.errors import ReceiptNotReady
 from ledger_svc.heads import receipt_of
 from ledger_svc.model import BOOK_ONLY_KIND_MIN, DraftPosting, is_balanced
@@ -119,6 +120,7 @@ def rpc_service(*, database: Database, keys: Sequence[bytes]) -> RpcService:
         register=ledger_pb2_grpc.add_LedgerServiceServicer_to_server,
         servicer=LedgerServicer(database=database, keys=keys),
         allowed_callers=ALLOWED_CALLERS,
+        acts=LEDGER_ACTS,
     )
 
 

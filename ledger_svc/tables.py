@@ -19,6 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from chassis.audit.tables import add_audit_records
+
 metadata = MetaData()
 
 accounts = Table(
@@ -217,3 +219,5 @@ bank_statement_matches = Table(
     Column("reason", Text, nullable=False),
     Column("match_time", DateTime(timezone=True), nullable=False),
 )
+
+add_audit_records(metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.audit import rpc as audit_rpc
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.ids import IdMaker
@@ -38,6 +39,7 @@ class Parts:
         payments: payment_pb2_grpc.PaymentServiceStub,
         wallets: wallet_pb2_grpc.WalletServiceStub,
         clock: Clock,
+        ids: IdMaker,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -45,7 +47,7 @@ class Parts:
         self._payments = payments
         self._wallets = wallets
         self._clock = clock
-        self._ids = IdMaker(clock=clock)
+        self._ids = ids
         self._signer = Signer(settings.journal_signing_key)
         self.services: list[RpcService] = []
         self.background: list[Background] = []
@@ -55,6 +57,7 @@ class Parts:
                 self._book(),
                 self._bank_statements(),
                 self._corrections(),
+                audit_rpc.rpc_service(database=database),
             ]
         if "posting" in settings.ledger_roles:
             self.background += self._posting()

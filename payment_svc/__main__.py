@@ -8,6 +8,8 @@ from pathlib import Path
 
 import grpc
 
+from chassis.audit import rpc as audit_rpc
+from chassis.audit.trail import open_audit_trail
 from chassis.channel import open_channel
 from chassis.clock import Clock, SystemClock
 from chassis.database import Database, open_database
@@ -20,6 +22,7 @@ from chassis.server import Background, RpcService, serve
 from chassis.settings import load_settings
 from payment_svc import desk_rpc, operations, timeline_rpc
 from payment_svc.acceptance import Acceptance
+from payment_svc.audit import DEAD_LETTER_ACTS, PAYMENT_ACTS
 from payment_svc.codes import Codes
 from payment_svc.dead_letters import read_letter, read_results, read_retry, read_tasks
 from payment_svc.desk_rpc import DeadLetterServicer
@@ -79,6 +82,7 @@ async def main() -> None:
                 lock_seconds_max=settings.key_lock_seconds_max,
             )
         )
+        trail = await stack.enter_async_context(open_audit_trail(database=database, ids=ids))
         jetstream = await stack.enter_async_context(
             connect(
                 settings.nats_url,
@@ -103,12 +107,14 @@ async def main() -> None:
             )
             services.append(_desk(settings, database, publisher, wallets, clock))
             services.append(_timelines(settings, database, wallets))
+            services.append(audit_rpc.rpc_service(database=database))
         await serve(
             settings=settings,
             services=services,
             background=_background(settings, database, jetstream, publisher, wallets, clock),
             # Without the queue payments are still accepted: it is not asked here.
             readiness=database.ping,
+            trail=trail,
         )
 
 
@@ -157,6 +163,7 @@ def _api(
             ids=ids,
         ),
         allowed_callers=ALLOWED_CALLERS,
+        acts=PAYMENT_ACTS,
     )
 
 
@@ -181,6 +188,7 @@ def _desk(
             sweep_after_seconds=settings.sweep_after_seconds,
         ),
         allowed_callers=desk_rpc.ALLOWED_CALLERS,
+        acts=DEAD_LETTER_ACTS,
     )
 
 

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Text,
 )
 
+from chassis.audit.tables import add_audit_records
+
 metadata = MetaData()
 
 payments = Table(
@@ -126,3 +128,5 @@ dead_letter_records = Table(
     Column("why", Text, nullable=False),
     Column("time", DateTime(timezone=True), nullable=False),
 )
+
+add_audit_records(metadata)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chassis.audit import rpc as audit_rpc
+from chassis.audit.trail import open_audit_trail
 from chassis.clock import SystemClock
 from chassis.database import open_database
 from chassis.ids import IdMaker
@@ -24,6 +26,7 @@ async def main() -> None:
     settings = load_settings(WalletSettings)
     configure_logs(service_name=_NAME, level=settings.log_level)
     clock = SystemClock()
+    ids = IdMaker(clock=clock)
     async with (
         observing(settings, service_name=_NAME),
         open_database(
@@ -31,20 +34,22 @@ async def main() -> None:
             application_name=_NAME,
             pool_size=settings.database_pool_size,
         ) as database,
+        open_audit_trail(database=database, ids=ids) as trail,
     ):
         servicer = WalletServicer(
             database=database,
             clock=clock,
-            ids=IdMaker(clock=clock),
+            ids=ids,
             balance_minor_max=settings.balance_minor_max,
             execute_concurrency_max=settings.execute_concurrency_max,
         )
         readings = Readings(database, every_seconds=settings.readings_every_seconds)
         await serve(
             settings=settings,
-            services=[rpc_service(servicer)],
+            services=[rpc_service(servicer), audit_rpc.rpc_service(database=database)],
             background=[Background("readings", readings.run)],
             readiness=database.ping,
+            trail=trail,
         )
 
 

@@ -16,6 +16,7 @@ from chassis.ids import IdMaker
 from chassis.server import RpcService
 from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 from wallet_svc import messages
+from wallet_svc.audit import WALLET_ACTS
 from wallet_svc.messages import refuse
 from wallet_svc.model.owners import currency_fault
 from wallet_svc.model.records import Outcome, Transfer, WalletStatus
@@ -323,6 +324,7 @@ def rpc_service(servicer: WalletServicer) -> RpcService:
         register=wallet_pb2_grpc.add_WalletServiceServicer_to_server,
         servicer=servicer,
         allowed_callers=ALLOWED_CALLERS,
+        acts=WALLET_ACTS,
     )
 
 

@@ -24,6 +24,8 @@ from sqlalchemy import (
     text,
 )
 
+from chassis.audit.tables import add_audit_records
+
 METADATA = MetaData()
 
 _BYTES = "C"  # the collation that compares bytes
@@ -146,3 +148,5 @@ ENTRIES = Table(
     ),
 )
 """The numbered lines of each wallet; append-only."""
+
+add_audit_records(METADATA)

@@ -15,6 +15,7 @@ from chassis.ids import IdMaker
 from chassis.money import CURRENCIES
 from chassis.pagination import decode_page_token, encode_page_token, page_size_of
 from chassis.server import RpcService
+from ledger_svc.audit import BANK_STATEMENT_ACTS
 from ledger_svc.bank_statements import operations
 from ledger_svc.bank_statements.camt import read_camt
 from ledger_svc.bank_statements.csv_file import read_csv
@@ -172,6 +173,7 @@ def rpc_service(servicer: BankStatementServicer) -> RpcService:
         register=bank_statement_pb2_grpc.add_BankStatementServiceServicer_to_server,
         servicer=servicer,
         allowed_callers=ALLOWED_CALLERS,
+        acts=BANK_STATEMENT_ACTS,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from chassis.database import Database
 from chassis.pagination import decode_page_token, encode_page_token, page_size_of
 from chassis.server import RpcService
+from ledger_svc.audit import BOOK_ACTS
 from ledger_svc.book import messages, operations
 from ledger_svc.book.model import SCAN_MAX, Position, Search, Statement
 from ledger_svc.rpc import transaction_message
@@ -107,6 +108,7 @@ def rpc_service(servicer: BookServicer) -> RpcService:
         register=book_pb2_grpc.add_BookServiceServicer_to_server,
         servicer=servicer,
         allowed_callers=ALLOWED_CALLERS,
+        acts=BOOK_ACTS,
     )
 
 

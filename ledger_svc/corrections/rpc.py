@@ -14,6 +14,7 @@ from chassis.ids import IdMaker
 from chassis.pagination import decode_page_token, encode_page_token, page_size_of
 from chassis.server import RpcService
 from chassis.tls import peer_identity
+from ledger_svc.audit import CORRECTION_ACTS
 from ledger_svc.corrections import operations
 from ledger_svc.corrections.model import Correction, Proposal, State, postings_faults
 from ledger_svc.model import DraftPosting, is_id
@@ -135,6 +136,7 @@ def rpc_service(servicer: CorrectionServicer) -> RpcService:
         register=correction_pb2_grpc.add_CorrectionServiceServicer_to_server,
         servicer=servicer,
         allowed_callers=ALLOWED_CALLERS,
+        acts=CORRECTION_ACTS,
     )
 
 

@@ -14,6 +14,7 @@ from chassis.database import Database
 from chassis.errors import InvalidArgument
 from chassis.pagination import decode_page_token, encode_page_token, page_size_of
 from chassis.server import RpcService
+from ledger_svc.audit import RECONCILIATION_ACTS
 from ledger_svc.reconciliation import cases
 from ledger_svc.reconciliation.explanations import EXPLANATIONS
 from ledger_svc.reconciliation.healing import Treated
@@ -132,6 +133,7 @@ def rpc_service(servicer: ReconciliationServicer) -> RpcService:
         register=reconciliation_pb2_grpc.add_ReconciliationServiceServicer_to_server,
         servicer=servicer,
         allowed_callers=ALLOWED_CALLERS,
+        acts=RECONCILIATION_ACTS,
     )
 
 

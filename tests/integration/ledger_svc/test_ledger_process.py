@@ -186,6 +186,7 @@ async def test_the_process_migrates(mesh: Mesh, postgres_server: Any) -> None:
                     b"applied 0003_pre_chain_journal.sql\napplied 0004_pre_heads.sql\n"
                     b"applied 0005_pre_reconciliation.sql\n"
                     b"applied 0006_pre_bank_statements.sql\napplied 0007_pre_corrections.sql\n"
+                    b"applied 0008_pre_audit_records.sql\n"
                 ),
             )
             assert await migrate_process(url) == (0, b"")

@@ -32,7 +32,8 @@ async def test_tables_are_those_of_the_migrations(auditor: Any) -> None:
         there.setdefault(table, []).append((column, type_name, is_null))
     described = {
         table.name: [
-            (column.name, NAMES[str(column.type)], column.nullable) for column in table.columns
+            (column.name, NAMES[str(column.type).split()[0]], column.nullable)
+            for column in table.columns
         ]
         for table in metadata.tables.values()
     }

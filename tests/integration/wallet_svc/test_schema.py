@@ -46,7 +46,9 @@ async def test_tables_are_what_the_migrations_make(wallet_database: Any) -> None
     url = wallet_database.admin_url.replace("postgresql://", "postgresql+psycopg://")
     engine = create_async_engine(url)
     async with engine.begin() as connection:
-        await connection.execute(text("DROP TABLE entries, transfers, wallets, owners"))
+        await connection.execute(
+            text("DROP TABLE entries, transfers, wallets, owners, audit_records")
+        )
         await connection.run_sync(METADATA.create_all)
     await engine.dispose()
 
