@@ -7,6 +7,7 @@ about to expire, does not fit its authority or lacks a name.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -36,14 +37,16 @@ def tls_files(directory: Path, identity: str) -> TlsFiles:
     return TlsFiles(*certificate_files(directory, identity))
 
 
-def ensure_certificates(directory: Path, *, now: datetime) -> None:
+def ensure_certificates(
+    directory: Path, *, now: datetime, identities: Sequence[str] = IDENTITIES
+) -> None:
     """Make what is missing or about to expire: the authority and each identity's certificate."""
     authority_file, authority_key_file = directory / "ca.pem", directory / "ca.key"
     authority = _load(authority_file, now=now, margin=_AUTHORITY_RENEWAL)
     if authority is None or not authority_key_file.exists():
         authority = _make_authority(authority_file, authority_key_file, now=now)
     authority_key = _load_key(authority_key_file)
-    for identity in IDENTITIES:
+    for identity in identities:
         files = tls_files(directory, identity)
         certificate = _load(files.cert_file, now=now, margin=_RENEWAL)
         if (

@@ -1,4 +1,5 @@
-"""Who reads every log and every trace of a whole system still cannot pay with what is in them."""
+"""Who reads every log, every trace and the whole audit trail of a system still cannot pay with what
+is in them."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ import base64
 import re
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import grpc
+import psycopg
 import pytest
 from opentelemetry.proto.collector.metrics.v1 import (
     metrics_service_pb2,
@@ -20,9 +23,18 @@ from opentelemetry.proto.collector.metrics.v1 import (
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 from barcode_svc import offline_codes
+from chassis.channel import call, open_channel
+from chassis.errors import ServiceError
+from cli.mesh import AUDITED
+from embedded.certificates import tls_files
+from embedded.layout import Layout
+from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc
+from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
+from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
 from tests.e2e.stack import Stack, User
 
 PEOPLE = 6
+IBAN, HOLDER = "DE89370400440532013000", "Alice Ashdown"
 ANY_CODE = re.compile(rb"(?<![0-9])[89][0-9]{17}(?![0-9])")
 
 
@@ -100,11 +112,67 @@ async def use_and_misuse(people: dict[str, User]) -> list[str]:
     return [*codes, unknown, offline_secret]
 
 
+async def operators_calls(stack: Stack, secrets: list[str]) -> None:
+    """What is audited: calls of an operator that carry secrets, where they belong and where they do
+    not."""
+    ports = (await stack.members()).items()
+    channels = {
+        name: open_channel(
+            f"127.0.0.1:{observed.member.port}",
+            identity=name,
+            tls=tls_files(Layout(stack.data).certificates, "operator"),
+        )
+        for name, observed in ports
+        if name in AUDITED
+    }
+    wallets = wallet_pb2_grpc.WalletServiceStub(channels["wallet"])
+    payments = payment_pb2_grpc.PaymentServiceStub(channels["payment"])
+    barcodes = barcode_pb2_grpc.BarcodeServiceStub(channels["barcode"])
+    owner = await call(
+        wallets.GetOwner, wallet_pb2.GetOwnerRequest(handle="alice"), timeout_seconds=5
+    )
+    account = payment_pb2.CreateBankAccountRequest(
+        owner_id=owner.owner.id, holder=HOLDER, iban=IBAN
+    )
+    await call(payments.CreateBankAccount, account, timeout_seconds=5)
+    for secret in secrets:
+        for method, request in (
+            (wallets.FreezeWallet, wallet_pb2.FreezeWalletRequest(wallet_id=secret)),
+            (wallets.GetOwner, wallet_pb2.GetOwnerRequest(handle=secret)),
+            (payments.GetPayment, payment_pb2.GetPaymentRequest(payment_id=secret)),
+            (barcodes.DecodeQrs, barcode_pb2.DecodeQrsRequest(texts=[secret])),
+        ):
+            with suppress(ServiceError):
+                await call(method, request, timeout_seconds=5)
+    for channel in channels.values():
+        await channel.close()
+
+
+async def audit_trails(stack: Stack, secrets_count: int) -> dict[str, bytes]:
+    """All that is in the audit trails, by service, once those calls are in them."""
+    url = await stack.server_url("postgres")
+    # Readings are recorded soon after they are answered.
+    last = {"wallet": b"/GetOwner", "payment": b"/GetPayment", "barcode": b"/DecodeQrs"}
+    expected = {**dict.fromkeys(last, secrets_count), "ledger": 1}
+    found: dict[str, bytes] = {}
+    async with asyncio.timeout(20):
+        while len(found) < len(AUDITED):
+            for service in AUDITED:
+                database = url.rpartition("/")[0] + f"/{service}"
+                async with await psycopg.AsyncConnection.connect(database) as connection:
+                    cursor = await connection.execute(b"SELECT it::text FROM audit_records AS it")
+                    text = "\n".join([row[0] for row in await cursor.fetchall()]).encode()
+                if text.count(last.get(service, b"Ledger")) >= expected[service]:
+                    found[f"audit of {service}"] = text
+    return found
+
+
 async def test_no_code_is_in_any_log_or_trace(
     tmp_path: Path, collector: tuple[Collector, str]
 ) -> None:
     """Goal: at level DEBUG, with requests logged and every request traced, neither an issued code
-    nor an offline one nor a device's secret leaves the processes, in digits of any form."""
+    nor an offline one nor a device's secret leaves the processes, in digits of any form; and in
+    the audit trail there is no token, no number of a bank account and no holder's name either."""
     found, address = collector
     stack = Stack(
         tmp_path / "data",
@@ -124,6 +192,11 @@ async def test_no_code_is_in_any_log_or_trace(
         secrets = await use_and_misuse(people)
         for user in people.values():
             await user.http.aclose()
+        token = await stack.token("alice")
+        personal = [token, IBAN, HOLDER]
+        await operators_calls(stack, [*secrets, *personal])
+        await stack.command("ledger", "accounts")
+        trails = await audit_trails(stack, len([*secrets, *personal]))
     finally:
         await stack.down()
     async with asyncio.timeout(20):
@@ -132,8 +205,12 @@ async def test_no_code_is_in_any_log_or_trace(
     logs = {file.name: file.read_bytes() for file in (stack.data / "logs").iterdir()}
     assert {"barcode.log", "gateway.log", "payment.log", "valkey.log"} <= logs.keys()
     assert any(b"/payments/pay" in log for log in logs.values()), "requests are logged"
-    texts = {**logs, "traces": b"\n".join(found.exported)}
+    texts = {**logs, **trails, "traces": b"\n".join(found.exported)}
     for name, text in texts.items():
         assert not ANY_CODE.search(text), name
         for secret in secrets:
+            assert secret.encode() not in text, name
+    for name, text in trails.items():
+        assert b"(withheld)" in text or name == "audit of ledger"
+        for secret in personal:
             assert secret.encode() not in text, name

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from chassis.audit.trail import open_audit_trail
 from chassis.channel import open_channel
 from chassis.clock import SystemClock
 from chassis.database import Database, open_database
@@ -20,7 +21,7 @@ from chassis.ids import IdMaker
 from chassis.server import Serving, serve
 from chassis.settings import ProcessSettings
 from chassis.tls import TlsFiles
-from embedded.certificates import ensure_certificates, tls_files
+from embedded.certificates import IDENTITIES, ensure_certificates, tls_files
 from qrpay.wallet.v1.wallet_pb2_grpc import WalletServiceStub
 from wallet_svc.model.owners import OwnerRequest
 from wallet_svc.model.records import Outcome, Owner, OwnerKind, Transfer, TransferKind, Wallet
@@ -209,7 +210,8 @@ def people(database: Database) -> People:
 def tls_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TlsFiles]:
     """Gives the certificate of an identity."""
     directory = tmp_path_factory.mktemp("certificates")
-    ensure_certificates(directory, now=CLOCK.now())
+    # A partner, too.
+    ensure_certificates(directory, now=CLOCK.now(), identities=[*IDENTITIES, "acme"])
     return lambda identity: tls_files(directory, identity)
 
 
@@ -234,16 +236,18 @@ async def stub_for(database: Database, tls_of: Callable[[str], TlsFiles]) -> Asy
         execute_concurrency_max=2,
     )
     started: asyncio.Future[Serving] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(
-        serve(
-            settings=settings,
-            services=[rpc_service(servicer)],
-            readiness=database.ping,
-            on_started=started.set_result,
-        )
-    )
-    serving = await started
     async with AsyncExitStack() as stack:
+        trail = await stack.enter_async_context(open_audit_trail(database=database, ids=IDS))
+        task = asyncio.create_task(
+            serve(
+                settings=settings,
+                services=[rpc_service(servicer)],
+                readiness=database.ping,
+                trail=trail,
+                on_started=started.set_result,
+            )
+        )
+        serving = await started
 
         def stub_for(identity: str) -> WalletServiceStub:
             channel: grpc.aio.Channel = open_channel(
@@ -255,8 +259,8 @@ async def stub_for(database: Database, tls_of: Callable[[str], TlsFiles]) -> Asy
             return WalletServiceStub(channel)
 
         yield stub_for
-    serving.stopping.set()
-    await task
+        serving.stopping.set()
+        await task
 
 
 @pytest.fixture
