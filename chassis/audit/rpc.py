@@ -19,8 +19,9 @@ from qrpay.audit.v1 import audit_pb2_grpc
 
 ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {"ListAuditRecords": frozenset({"operator"})}
 """Who may call what."""
-ACTS: Mapping[str, Act] = {"ListAuditRecords": read("thing_id")}
-"""What is recorded of it: also who reads this is on record."""
+ACTS: Mapping[str, Act] = {"ListAuditRecords": read()}
+"""What is recorded of it: also who reads this is on record. Not what was looked for: whoever looks
+for a thing wants to see what was done with it, and not his own looks."""
 
 _PAGE_SIZE_DEFAULT, _PAGE_SIZE_MAX = 50, 500
 _TEXT_CHARACTERS_MAX = 200
