@@ -22,7 +22,7 @@ from chassis.server import Background, RpcService, serve
 from chassis.settings import load_settings
 from payment_svc import desk_rpc, operations, timeline_rpc
 from payment_svc.acceptance import Acceptance
-from payment_svc.audit import DEAD_LETTER_ACTS, PAYMENT_ACTS
+from payment_svc.audit import DEAD_LETTER_ACTS, PAYMENT_ACTS, TIMELINE_ACTS
 from payment_svc.codes import Codes
 from payment_svc.dead_letters import read_letter, read_results, read_retry, read_tasks
 from payment_svc.desk_rpc import DeadLetterServicer
@@ -202,6 +202,7 @@ def _timelines(
             database=database, wallets=wallets, call_seconds_max=settings.call_seconds_max
         ),
         allowed_callers=timeline_rpc.ALLOWED_CALLERS,
+        acts=TIMELINE_ACTS,
     )
 
 

@@ -1,4 +1,4 @@
-"""What is recorded of the calls of PaymentService and DeadLetterService."""
+"""What is recorded of the calls of payment_svc's services."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ PAYMENT_ACTS: Mapping[str, Act] = {
     "CreateBankAccount": change("owner_id", made=["bank_account.id"]),
     "ListBankAccounts": read("owner_id"),
 }
+
+TIMELINE_ACTS: Mapping[str, Act] = {"GetTimeline": read("payment_id", "viewer_id")}
 
 DEAD_LETTER_ACTS: Mapping[str, Act] = {
     "ListDeadLetters": read("filter.payment_id"),

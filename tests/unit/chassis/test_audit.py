@@ -26,7 +26,7 @@ from qrpay.ledger.v1 import (
     ledger_pb2,
     reconciliation_pb2,
 )
-from qrpay.payment.v1 import dead_letter_pb2, payment_pb2
+from qrpay.payment.v1 import dead_letter_pb2, payment_pb2, timeline_pb2
 from qrpay.wallet.v1 import wallet_pb2
 
 ROOT = Path(__file__).parents[3]
@@ -40,6 +40,7 @@ SERVICES: dict[str, tuple[Any, str]] = {
     "WalletService": (wallet_pb2, "wallet_svc.audit.WALLET_ACTS"),
     "PaymentService": (payment_pb2, "payment_svc.audit.PAYMENT_ACTS"),
     "DeadLetterService": (dead_letter_pb2, "payment_svc.audit.DEAD_LETTER_ACTS"),
+    "TimelineService": (timeline_pb2, "payment_svc.audit.TIMELINE_ACTS"),
     "LedgerService": (ledger_pb2, "ledger_svc.audit.LEDGER_ACTS"),
     "BookService": (book_pb2, "ledger_svc.audit.BOOK_ACTS"),
     "ReconciliationService": (reconciliation_pb2, "ledger_svc.audit.RECONCILIATION_ACTS"),
