@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib
 import re
@@ -405,6 +406,19 @@ def test_every_method_of_every_service_is_declared() -> None:
         acts.check_acts(descriptor, table)
     contracts = "".join(path.read_text() for path in (ROOT / "protos").rglob("*.proto"))
     assert set(re.findall(r"^service (\w+)", contracts, re.MULTILINE)) == set(SERVICES)
+
+
+def test_every_service_hands_its_declaration_over() -> None:
+    """Goal: a service that is put together without its acts is found: it would serve unrecorded."""
+    found = [
+        {keyword.arg for keyword in node.keywords}
+        for folder in ("wallet_svc", "payment_svc", "ledger_svc", "barcode_svc", "chassis/audit")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "RpcService"
+    ]
+    assert len(found) == len(SERVICES)
+    assert all("acts" in keywords for keywords in found)
 
 
 def test_no_path_leads_to_what_is_secret_or_personal() -> None:
