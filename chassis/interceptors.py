@@ -13,7 +13,9 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from chassis import tracing
+from chassis.audit.acts import Act
 from chassis.audit.layer import record_calls
+from chassis.audit.trail import AuditTrail
 from chassis.channel import deadline
 from chassis.errors import (
     DeadlineExceeded,
@@ -45,12 +47,21 @@ class Shell(grpc.aio.ServerInterceptor):
     ``callers`` maps a full method name ("/qrpay.wallet.v1.WalletService/GetOwner") to the
     identities that may call it. A method that is not in it (health, reflection) is open to every
     identity, and takes none of the ``places``: a process that has all hands full is alive, and must
-    be able to say so.
+    be able to say so. ``acts`` are the methods whose calls are recorded, in ``trail``.
     """
 
-    def __init__(self, callers: Mapping[str, Collection[str]], *, places: int) -> None:
+    def __init__(
+        self,
+        callers: Mapping[str, Collection[str]],
+        *,
+        places: int,
+        acts: Mapping[str, Act] | None = None,
+        trail: AuditTrail | None = None,
+    ) -> None:
         self._callers = callers
         self._places = Places(places)
+        self._acts = acts or {}
+        self._trail = trail
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(

@@ -114,7 +114,7 @@ async def _ask(
     failures: dict[str, str] = {}
     for service, answer in zip(services, answers, strict=True):
         if isinstance(answer, ServiceError):
-            failures[service] = answer.message
+            failures[service] = str(answer.message)
         elif isinstance(answer, BaseException):
             raise answer
         else:

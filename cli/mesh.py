@@ -62,7 +62,7 @@ class Mesh:
         self._tls = tls_files(layout.certificates, "operator")
         self._ports = ports
         self._exit_stack = AsyncExitStack()
-        self.audit: dict[str, audit_pb2_grpc.AuditServiceAsyncStub] = {}
+        self.audit: dict[str, audit_pb2_grpc.AuditServiceStub] = {}
         """By process."""
 
     async def __aenter__(self) -> Self:

@@ -245,7 +245,8 @@ def check_acts(service: ServiceDescriptor, acts: Mapping[str, Act]) -> None:
                 assert _leads_to_text(message, path.split(".")), f"{method}: no text at {path}"
         if act.results:
             item = response.fields_by_name[act.results].message_type
-            assert "error" in item.fields_by_name, f"{method}: no errors in {act.results}"
+            fields = item.fields_by_name if item else {}
+            assert "error" in fields, f"{method}: no errors in {act.results}"
 
 
 def _texts(message: Any, names: Sequence[str]) -> Iterator[str]:
@@ -254,7 +255,7 @@ def _texts(message: Any, names: Sequence[str]) -> Iterator[str]:
         if len(names) > 1:
             yield from _texts(item, names[1:])
         elif item:
-            yield item
+            yield str(item)
 
 
 def _leads_to_text(message: Descriptor | None, names: Sequence[str]) -> bool:

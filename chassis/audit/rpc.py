@@ -92,7 +92,7 @@ def _filter(request: pb.ListAuditRecordsRequest) -> Filter:
 def _moment(
     request: pb.ListAuditRecordsRequest, name: str, faults: dict[str, str | None]
 ) -> datetime | None:
-    if not request.HasField(name):  # type: ignore[arg-type]
+    if not request.HasField(name):
         return None
     try:
         moment: datetime = getattr(request, name).ToDatetime(tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -116,7 +116,7 @@ async def test_a_partner(stack: Stack) -> None:
     """Goal: a partner that may not do something leaves a trace of it under the name in its real
     certificate, in each service; and what it sends as an id is no way into the table."""
     code = "9" * 18
-    attempts = {
+    attempts: dict[str, Callable[[Any], tuple[Any, Any]]] = {
         "wallet": lambda it: (
             wallet_pb2_grpc.WalletServiceStub(it).FreezeWallet,
             wallet_pb2.FreezeWalletRequest(wallet_id="wal_1"),

@@ -138,12 +138,13 @@ async def operators_calls(stack: Stack, secrets: list[str]) -> None:
     )
     await call(payments.CreateBankAccount, account, timeout_seconds=5)
     for secret in secrets:
-        for method, request in (
+        attempts: list[tuple[Any, Any]] = [
             (wallets.FreezeWallet, wallet_pb2.FreezeWalletRequest(wallet_id=secret)),
             (wallets.GetOwner, wallet_pb2.GetOwnerRequest(handle=secret)),
             (payments.GetPayment, payment_pb2.GetPaymentRequest(payment_id=secret)),
             (barcodes.DecodeQrs, barcode_pb2.DecodeQrsRequest(texts=[secret])),
-        ):
+        ]
+        for method, request in attempts:
             with suppress(ServiceError):
                 await call(method, request, timeout_seconds=5)
     for channel in channels.values():

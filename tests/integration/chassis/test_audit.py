@@ -81,7 +81,8 @@ def lost() -> float:
 
 async def listed(database: Database, **fields: Any) -> list[pb.AuditRecord]:
     """What AuditService answers, all pages of it."""
-    servicer, found = AuditServicer(database=database), []
+    servicer = AuditServicer(database=database)
+    found: list[pb.AuditRecord] = []
     request = pb.ListAuditRecordsRequest(**fields)
     while True:
         page = await servicer.ListAuditRecords(request, CONTEXT)

@@ -67,8 +67,8 @@ async def test_the_person_travels_with_each_call(name: str, told: str) -> None:
         seen.append(details.metadata)
         return request
 
-    details = grpc.aio.ClientCallDetails(  # type: ignore[call-arg]
-        b"/x/Y", 1.0, grpc.aio.Metadata(("traceparent", "00-1")), None, None
+    details = grpc.aio.ClientCallDetails(
+        "/x/Y", 1.0, grpc.aio.Metadata(("traceparent", "00-1")), None, None
     )
     answer = await TellActor(name).intercept_unary_unary(continuation, details, SimpleNamespace())
     assert isinstance(answer, SimpleNamespace)
