@@ -332,7 +332,7 @@ FILL = """
         ({"caller": "operator", "result": "OK", "method": "FreezeWallet"}, "ix_audit_records_time"),
         ({"actor": "actor 7"}, "ix_audit_records_actor"),
         ({"thing_id": "pay_777"}, "ix_audit_records_things"),
-        ({"thing_id": "pay_777", "actor": "actor 277"}, "ix_audit_records_things"),
+        ({"thing_id": "pay_777", "actor": "actor 277"}, "ix_audit_records_actor"),
     ],
 )
 @pytest.mark.parametrize("paged", [False, True])
