@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import grpc
 from opentelemetry import trace
@@ -24,6 +24,12 @@ _TRACER = trace.get_tracer("qrpay.rpc")
 
 deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 """When the call that we are serving must be answered, in event loop time; None outside of one."""
+
+acting_for: ContextVar[str] = ContextVar("acting_for", default="")
+"""The person for whom we call, for the audit trail of whoever is called; empty: for nobody."""
+
+ACTOR_METADATA = "qrpay-actor"
+"""The key under which that is told, percent-encoded: metadata is ASCII."""
 
 _MARGIN_SECONDS = 0.02
 """Shaved off the caller's deadline, so that we can still tell the caller that it was *our* callee
@@ -58,18 +64,15 @@ def open_channel(
     *,
     identity: str,
     tls: TlsFiles,
-    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
 ) -> grpc.aio.Channel:
     """A channel to the service at ``target`` that must prove to be ``identity`` of the mesh.
 
     ``target`` is ``host:port`` or a gRPC name such as ``dns:///payment:7000``: all addresses behind
-    a name are used in turn. Connects by itself and for ever. ``interceptors`` cost each call
-    a task.
+    a name are used in turn. Connects by itself and for ever.
     """
     return grpc.aio.secure_channel(
         target,
         channel_credentials(tls),
-        interceptors=interceptors,
         options=[
             # The certificate names the identity and not the address, so one certificate serves
             # wherever the process runs.
@@ -112,9 +115,7 @@ async def call(
         if trace.get_current_span().is_recording():
             response = await _call_traced(method, request, timeout_seconds)
         else:
-            traceparent = traceparent_of_current_span()
-            metadata = ((TRACEPARENT, traceparent),) if traceparent else None
-            response = await method(request, timeout=timeout_seconds, metadata=metadata)
+            response = await method(request, timeout=timeout_seconds, metadata=_metadata())
     except grpc.aio.AioRpcError as error:
         status = error.code().name
         raise from_rpc_error(error) from error
@@ -139,9 +140,8 @@ async def _call_traced(
         record_exception=False,
         set_status_on_exception=False,
     ) as span:
-        metadata = ((TRACEPARENT, traceparent_of_current_span()),)
         try:
-            return await method(request, timeout=timeout_seconds, metadata=metadata)
+            return await method(request, timeout=timeout_seconds, metadata=_metadata())
         except grpc.aio.AioRpcError as error:
             span.set_attribute("rpc.response.status_code", error.code().name)
             tracing.fail(span, error.code().name)
@@ -149,6 +149,15 @@ async def _call_traced(
         except asyncio.CancelledError:
             tracing.fail(span, grpc.StatusCode.CANCELLED.name)
             raise
+
+
+def _metadata() -> tuple[tuple[str, str], ...] | None:
+    """What goes with a call: the trace, and for whom it is made."""
+    traceparent, actor = traceparent_of_current_span(), acting_for.get()
+    if not actor:
+        return ((TRACEPARENT, traceparent),) if traceparent else None
+    told = (ACTOR_METADATA, quote(actor))
+    return ((TRACEPARENT, traceparent), told) if traceparent else (told,)
 
 
 def _remaining(timeout_seconds: float) -> float:

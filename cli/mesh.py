@@ -8,13 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from typing import Self, TypeVar
 
 import grpc
 
-from chassis.audit.acts import ACTOR_METADATA
-from chassis.channel import open_channel
+from chassis.channel import acting_for, open_channel
 from chassis.errors import ServiceError
 from embedded.certificates import tls_files
 from embedded.errors import NotRunning, StackError
@@ -38,21 +36,6 @@ Answer = TypeVar("Answer")
 
 AUDITED = ("wallet", "payment", "ledger", "barcode")
 """The processes that keep an audit trail."""
-
-
-class TellActor(grpc.aio.UnaryUnaryClientInterceptor):
-    """Tells the services who sits at the terminal, for their audit trail."""
-
-    def __init__(self, actor: str) -> None:
-        self._told = quote(actor)  # metadata is ASCII
-
-    async def intercept_unary_unary(
-        self, continuation: Any, client_call_details: Any, request: Any
-    ) -> Any:
-        """Make the call, with the person."""
-        metadata = grpc.aio.Metadata(*(client_call_details.metadata or ()))
-        metadata.add(ACTOR_METADATA, self._told)
-        return await continuation(client_call_details._replace(metadata=metadata), request)
 
 
 class Mesh:
@@ -94,12 +77,7 @@ class Mesh:
         if name not in self._ports:
             raise NotRunning(f"{name} does not run")
         channel = await self._exit_stack.enter_async_context(
-            open_channel(
-                f"{LOOPBACK}:{self._ports[name]}",
-                identity=name,
-                tls=self._tls,
-                interceptors=[TellActor(_user_name())],
-            )
+            open_channel(f"{LOOPBACK}:{self._ports[name]}", identity=name, tls=self._tls)
         )
         if name in AUDITED:
             self.audit[name] = audit_pb2_grpc.AuditServiceStub(channel)
@@ -119,6 +97,7 @@ def run_with_mesh(data: Path, work: Callable[[Mesh], Awaitable[Answer]]) -> Answ
 
     async def run() -> Answer:
         state = running_state(Layout(data))
+        acting_for.set(_user_name())
         async with Mesh(Layout(data), state.ports) as mesh:
             try:
                 return await work(mesh)

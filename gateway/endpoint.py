@@ -165,6 +165,8 @@ class Endpoint:
         assert self.operation.roles is not None, "asked only where a role is needed"
         if caller.role not in self.operation.roles:
             raise Problem("forbidden")
+        # What people do with what is theirs is on record there; operators act on what is others'.
+        channel.acting_for.set(caller.id if caller.role == "operator" else "")
         return caller
 
     async def _body(self, call: Call, receive: Receive) -> object:

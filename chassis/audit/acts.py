@@ -27,14 +27,15 @@ from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from opentelemetry import trace
 
+from chassis.channel import ACTOR_METADATA
 from chassis.errors import ServiceError
 from chassis.rpc_metrics import status_name
 from chassis.telemetry import traceparent_of_metadata
 from chassis.tls import peer_identity
 from chassis.tracing import INSIDE, valid_traceparent
 
-ACTOR_METADATA = "qrpay-actor"
-"""The key under which a caller tells for whom it calls, where the request has no field for that."""
+Metadata = Sequence[tuple[str, str | bytes]] | None
+
 BEGUN = "BEGUN"
 """The result of an act that has not ended."""
 RESULTS = frozenset({BEGUN, *(code.name for code in grpc.StatusCode)})
@@ -78,13 +79,14 @@ class Act:
     results: str = ""
     """The response's field with one message per item, each with an ``error`` if it was refused."""
 
-    def is_recorded(self, caller: str, *, allowed: bool) -> bool:
-        """Whether a call is recorded at all."""
-        return not allowed or caller not in INSIDE
+    def is_recorded(self, caller: str, *, allowed: bool, for_person: bool = False) -> bool:
+        """Whether a call is recorded at all; ``for_person``: the caller tells for whom it calls, as
+        the gateway does for operators."""
+        return not allowed or for_person or caller not in INSIDE
 
-    def is_recorded_before(self, caller: str, *, allowed: bool) -> bool:
+    def is_recorded_before(self, caller: str, *, allowed: bool, for_person: bool = False) -> bool:
         """Whether a call must not begin without a trace."""
-        if not allowed or caller in INSIDE:
+        if not allowed or (caller in INSIDE and not for_person):
             return False
         if self.weight is Weight.PAYMENT:
             return caller == _OPERATOR
@@ -169,14 +171,13 @@ def is_fit(text: str) -> bool:
     return _THING.fullmatch(text) is not None and _TELLTALE.search(text) is None
 
 
-def actor_of(request: Message, metadata: Sequence[tuple[str, str | bytes]] | None) -> str:
+def actor_of(request: Message, metadata: Metadata) -> str:
     """The person for whom a call is made, as the request's ``actor`` or else the metadata tells."""
     text = ""
     if "actor" in request.DESCRIPTOR.fields_by_name:
         text = request.actor  # type: ignore[attr-defined]
     if not text:
-        told = (value for key, value in metadata or () if key == ACTOR_METADATA)
-        text = unquote(str(next(told, "")))
+        text = told_actor(metadata)
     if not text or is_fit(text):
         return text
     long = len(text) > _ACTOR_CHARACTERS_MAX
@@ -184,7 +185,12 @@ def actor_of(request: Message, metadata: Sequence[tuple[str, str | bytes]] | Non
     return WITHHELD if long or not text.isprintable() or _TELLTALE.search(squeezed) else text
 
 
-def trace_id_of(metadata: Sequence[tuple[str, str | bytes]] | None) -> str:
+def told_actor(metadata: Metadata) -> str:
+    """The person for whom a call is made, as the metadata tells; empty if it does not."""
+    return unquote(str(next((value for key, value in metadata or () if key == ACTOR_METADATA), "")))
+
+
+def trace_id_of(metadata: Metadata) -> str:
     """The trace that a call is part of: of the span that we are in, or else of the caller's."""
     span = trace.get_current_span().get_span_context()
     if span.is_valid:

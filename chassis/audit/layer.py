@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from chassis.audit.acts import Act, Outcome, call_of, outcome_of, outcome_of_error
+from chassis.audit.acts import Act, Outcome, call_of, outcome_of, outcome_of_error, told_actor
 from chassis.audit.trail import AuditTrail
 from chassis.tls import peer_identity
 
@@ -24,10 +24,11 @@ def record_calls(
     async def recorded(request: Any, context: Any) -> Any:
         caller = peer_identity(context.auth_context()) or ""
         is_allowed = caller in allowed
-        if not act.is_recorded(caller, allowed=is_allowed):
+        for_person = bool(told_actor(context.invocation_metadata()))
+        if not act.is_recorded(caller, allowed=is_allowed, for_person=for_person):
             return await handler(request, context)
         call = call_of(request, context, method=name, act=act)
-        before = act.is_recorded_before(caller, allowed=is_allowed)
+        before = act.is_recorded_before(caller, allowed=is_allowed, for_person=for_person)
         begun_id, has_begun = trail.new_id() if before else "", False
         began, outcome = time.monotonic(), Outcome("UNKNOWN")
         try:

@@ -14,6 +14,7 @@ import pytest
 from chassis.channel import call, open_channel
 from chassis.clock import SystemClock
 from chassis.errors import ServiceError
+from chassis.ids import IdMaker
 from embedded.certificates import ensure_certificates, tls_files
 from embedded.layout import Layout
 from qrpay.barcode.v1 import merchant_pb2, merchant_pb2_grpc
@@ -161,6 +162,23 @@ async def test_who_pays_through_the_gateway_is_not_audited(stack: Stack) -> None
     assert paid.status_code == 200, paid.text
     await alice.http.aclose()
     assert len(await audit(stack, "--method", "SubmitPayments", "--limit", "10000")) == before
+
+
+async def test_an_operator_who_comes_over_http_is(stack: Stack) -> None:
+    """Goal: what an operator does through the gateway is on record with the operator's name, before
+    it is done if it changes something."""
+    operator = User(gateway=stack.gateway, token=await stack.token("ops"))
+    merchant_id = IdMaker(clock=SystemClock()).make("mer")
+    body = {"id": merchant_id, "name": "Audited", "city": "Lisbon", "mcc": "5814"}
+    body |= {"country": "PT", "currency": "EUR"}
+    made = await operator.post("/merchants", body, key="audited merchant")
+    assert made.status_code == 201, made.text
+    await operator.http.aclose()
+    (registered,) = await audited(stack, 1, "--thing", merchant_id, "--caller", "gateway")
+    assert registered["method"].endswith("/RegisterMerchant")
+    assert registered["result"] == "OK"
+    assert registered["begun_id"]
+    assert registered["actor"].startswith("opr_")
 
 
 async def test_who_reads_the_trail_is_in_it(stack: Stack) -> None:

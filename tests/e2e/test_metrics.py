@@ -51,7 +51,8 @@ WHERE = {
     "db_client_operation_duration_seconds_bucket": {"barcode"},
     "qrpay_valkey_operations": {"barcode"},
     "qrpay_batch_size_bucket": {"gateway", "payment", "wallet", "ledger", "barcode"},
-    "qrpay_batch_wait_seconds_bucket": {"gateway"},
+    # Beside the gateway's intake: the audit trails, of those whom an operator has called.
+    "qrpay_batch_wait_seconds_bucket": {"gateway", "payment", "wallet", "barcode"},
     "messaging_client_operation_duration_seconds_bucket": {"payment", "ledger"},
     "messaging_client_consumed_messages_total": {"payment", "ledger"},
     "messaging_process_duration_seconds_bucket": {"payment", "ledger"},

@@ -9,8 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from chassis.audit.acts import ACTOR_METADATA
-from chassis.channel import call
+from chassis.channel import ACTOR_METADATA, call
 from chassis.errors import ServiceError, Unavailable
 from qrpay.wallet.v1 import wallet_pb2 as pb
 from tests.integration.wallet_svc.test_service import owner_request

@@ -14,6 +14,7 @@ import grpc
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 
+from chassis import channel
 from chassis.audit import acts, rpc
 from chassis.audit.acts import Act, Outcome, Thing, Weight, change, read
 from chassis.audit.layer import record_calls
@@ -179,10 +180,10 @@ def test_kinds_are_the_words_of_the_contract(path: str, kind: str) -> None:
 def test_the_actor_is_the_person_that_was_told(field: str, told: str, actor: str) -> None:
     """Goal: the request's own field, or else the metadata; and no secret in it."""
     request = dead_letter_pb2.DiscardDeadLetterRequest(actor=field)
-    assert acts.actor_of(request, [(acts.ACTOR_METADATA, told)]) == actor
+    assert acts.actor_of(request, [(channel.ACTOR_METADATA, told)]) == actor
     without_field = wallet_pb2.FreezeWalletRequest()
     expected = acts.actor_of(dead_letter_pb2.DiscardDeadLetterRequest(), [("qrpay-actor", told)])
-    assert acts.actor_of(without_field, [(acts.ACTOR_METADATA, told)]) == expected
+    assert acts.actor_of(without_field, [(channel.ACTOR_METADATA, told)]) == expected
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,25 @@ def test_the_actor_is_the_person_that_was_told(field: str, told: str, actor: str
 def test_an_address_has_no_port(peer: str, host: str) -> None:
     """Goal: where a call came from, as the network knows it."""
     assert acts.host_of(peer) == host
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("ann", "ann"), ("Jürgen M", "J%C3%BCrgen%20M"), ("", None)]
+)
+async def test_the_person_travels_with_each_call(name: str, told: str | None) -> None:
+    """Goal: any name gets through metadata and comes out as it was; nobody's own act says so."""
+    seen: list[Any] = []
+
+    async def method(request: Any, *, timeout: float, metadata: Any) -> Any:
+        seen.append(metadata)
+        return request
+
+    token = channel.acting_for.set(name)
+    await channel.call(method, "x", timeout_seconds=1)  # type: ignore[arg-type]
+    channel.acting_for.reset(token)
+    (metadata,) = seen
+    assert dict(metadata or ()).get(channel.ACTOR_METADATA) == told
+    assert acts.told_actor(metadata) == name
 
 
 CALLERS = ["operator", "acme", "gateway", ""]
@@ -219,6 +239,16 @@ def test_who_is_recorded_and_when(caller: str, weight: Weight) -> None:
     assert act.is_recorded(caller, allowed=False)
     assert act.is_recorded_before(caller, allowed=True) == (caller in BEFORE[weight])
     assert not act.is_recorded_before(caller, allowed=False)
+
+
+@pytest.mark.parametrize("weight", Weight)
+def test_a_gateway_that_calls_for_an_operator_is_recorded(weight: Weight) -> None:
+    """Goal: it makes no difference to the trail by which door an operator comes in."""
+    act = Act(weight=weight)
+    assert act.is_recorded("gateway", allowed=True, for_person=True)
+    before = act.is_recorded_before("gateway", allowed=True, for_person=True)
+    assert before == (weight is Weight.CHANGE)
+    assert not act.is_recorded_before("gateway", allowed=False, for_person=True)
 
 
 def redriven(*reasons: str) -> Any:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
-import grpc
 import pytest
 from click.testing import CliRunner
 
-from chassis.audit.acts import ACTOR_METADATA
 from cli.audit import Line, merged, result_text
 from cli.main import main
-from cli.mesh import TellActor
 from qrpay.audit.v1 import audit_pb2 as pb
 
 
@@ -54,26 +50,6 @@ def test_the_newest_of_all_services_come_first() -> None:
 def test_how_a_call_ended_in_words(fields: dict[str, Any], text: str) -> None:
     """Goal: status and reason, each said once; of a batch, how much of it."""
     assert result_text(pb.AuditRecord(**fields)) == text
-
-
-@pytest.mark.parametrize(
-    ("name", "told"), [("ann", "ann"), ("Jürgen M", "J%C3%BCrgen%20M"), ("", "")]
-)
-async def test_the_person_travels_with_each_call(name: str, told: str) -> None:
-    """Goal: any name gets through metadata, beside what is there already."""
-    seen: list[Any] = []
-
-    async def continuation(details: Any, request: Any) -> Any:
-        seen.append(details.metadata)
-        return request
-
-    details = grpc.aio.ClientCallDetails(
-        "/x/Y", 1.0, grpc.aio.Metadata(("traceparent", "00-1")), None, None
-    )
-    answer = await TellActor(name).intercept_unary_unary(continuation, details, SimpleNamespace())
-    assert isinstance(answer, SimpleNamespace)
-    (metadata,) = seen
-    assert (metadata["traceparent"], metadata[ACTOR_METADATA]) == ("00-1", told)
 
 
 def test_the_help_explains_what_is_shown() -> None:
