@@ -114,6 +114,25 @@ async def use_and_misuse(people: dict[str, User]) -> list[str]:
     return [*codes, unknown, offline_secret]
 
 
+async def use_bank_and_tokens(user: User) -> list[str]:
+    """Add a bank account and withdraw to it, well and wrongly, and come with tokens that are none;
+    answer what must stay secret."""
+    wrong = IBAN[:-1] + "1"
+    account = await user.http.post("/bank-accounts", json={"holder": HOLDER, "iban": IBAN})
+    assert account.status_code == 201, account.text
+    for body in ({"holder": HOLDER, "iban": wrong}, {"holder": HOLDER * 9, "iban": IBAN}):
+        assert (await user.http.post("/bank-accounts", json=body)).status_code == 400
+    withdrawal = {"amount": 1, "currency": "EUR", "bank_account": account.json()["id"]}
+    paid = await user.post("/payments/withdraw", withdrawal, key=str(uuid4()), wait=10)
+    assert paid.status_code == 200, paid.text
+    token = user.http.headers["Authorization"].removeprefix("Bearer ")
+    forged = [token[:-8] + "AAAAAAAA", token.replace(".", ".e30", 1)]
+    for text in forged:
+        refused = await user.http.get("/wallets/me", headers={"Authorization": f"Bearer {text}"})
+        assert refused.status_code == 401
+    return [token, *forged, IBAN, wrong, HOLDER]
+
+
 async def operators_calls(stack: Stack, secrets: list[str]) -> None:
     """What is audited: calls of an operator that carry secrets, where they belong and where they do
     not."""
@@ -174,8 +193,8 @@ async def test_no_code_is_in_any_log_or_trace(
     tmp_path: Path, collector: tuple[Collector, str]
 ) -> None:
     """Goal: at level DEBUG, with requests logged and every request traced, neither an issued code
-    nor an offline one nor a device's secret leaves the processes, in digits of any form; and in
-    the audit trail there is no token, no number of a bank account and no holder's name either."""
+    nor an offline one, in digits of any form, nor a device's secret, a token, a number of a bank
+    account, its holder's name or a password of ours is in any log, trace or audit trail."""
     found, address = collector
     stack = Stack(
         tmp_path / "data",
@@ -193,10 +212,10 @@ async def test_no_code_is_in_any_log_or_trace(
             for name in ("alice", "cafe")
         }
         secrets = await use_and_misuse(people)
+        personal = await use_bank_and_tokens(people["alice"])
         for user in people.values():
             await user.http.aclose()
-        token = await stack.token("alice")
-        personal = [token, IBAN, HOLDER]
+        personal += [await stack.token(name) for name in people]
         await operators_calls(stack, [*secrets, *personal])
         await stack.command("ledger", "accounts")
         trails = await audit_trails(stack, len([*secrets, *personal]))
@@ -205,6 +224,9 @@ async def test_no_code_is_in_any_log_or_trace(
     async with asyncio.timeout(20):
         while not found.spans:  # noqa: ASYNC110 - the processes export when they end
             await asyncio.sleep(0.1)
+    files = (stack.data / "secrets").iterdir()
+    passwords = [file.read_text().strip() for file in files if file.suffix in (".password", ".key")]
+    assert len(passwords) > 5
     logs = {file.name: file.read_bytes() for file in (stack.data / "logs").iterdir()}
     assert {"barcode.log", "gateway.log", "payment.log", "valkey.log"} <= logs.keys()
     assert any(b"/payments/pay" in log for log in logs.values()), "requests are logged"
@@ -213,7 +235,6 @@ async def test_no_code_is_in_any_log_or_trace(
         assert not ANY_CODE.search(text), name
         for secret in secrets:
             assert secret.encode() not in text, name
+        for hidden in [*personal, *passwords]:
+            assert hidden.encode() not in text, name
     assert all(b"(withheld)" in trails[f"audit of {name}"] for name in ("wallet", "payment"))
-    for name, text in trails.items():
-        for secret in personal:
-            assert secret.encode() not in text, name
