@@ -88,11 +88,11 @@ def no_redemption_token(model: Any) -> Any:
 
 def outage_is_refusal(executor: Any) -> Any:
     """A wallet that does not answer is taken for an empty one."""
-    execute = executor.Executor.execute
+    execute = executor.Executor._execute
 
-    async def execute_or_fail(self: Any, tries: Any) -> Any:
+    async def execute_or_fail(self: Any, tries: Any, steps: Any) -> Any:
         try:
-            await execute(self, tries)
+            await execute(self, tries, steps)
         except executor.ServiceError:
             await self._publish_results(
                 [
@@ -101,7 +101,7 @@ def outage_is_refusal(executor: Any) -> Any:
                 ]
             )
 
-    executor.Executor.execute = execute_or_fail
+    executor.Executor._execute = execute_or_fail
 
 
 def terminal_is_not_final(operations: Any) -> Any:
@@ -234,14 +234,14 @@ def unknown_commit_is_refusal(operations: Any) -> Any:
 
 def seen_is_done(executor: Any) -> Any:
     """A task that came before is skipped: whoever had it first will have executed it."""
-    execute, seen = executor.Executor.execute, set[str]()
+    execute, seen = executor.Executor._execute, set[str]()
 
-    async def execute_new(self: Any, tries: Any) -> Any:
+    async def execute_new(self: Any, tries: Any, steps: Any) -> Any:
         new = [tried for tried in tries if tried.task.payment_id not in seen]
         seen.update(tried.task.payment_id for tried in new)
-        await execute(self, new)
+        await execute(self, new, steps)
 
-    executor.Executor.execute = execute_new
+    executor.Executor._execute = execute_new
 
 
 def ledger_posts_twice(journal: Any) -> Any:
