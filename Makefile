@@ -42,13 +42,15 @@ test-e2e: $(SETUP)  ## Tests of the whole system, its processes killed and recov
 check: $(SETUP)  ## Contracts, stubs, style, types, who may import whom.
 	cd protos && buf lint
 	$(PYTHON) protos/generate.py --check
+	$(PYTHON) -m k8s.observability.generate --check
 	ruff check .
 	ruff format --check .
-	mypy $(PACKAGES) tests protos/generate.py
+	mypy $(PACKAGES) tests protos/generate.py k8s
 	lint-imports --no-cache
 
-gen: $(SETUP)  ## Compile the contracts to Python.
+gen: $(SETUP)  ## Compile the contracts to Python, and make the dashboards.
 	$(PYTHON) protos/generate.py
+	$(PYTHON) -m k8s.observability.generate
 
 lock: $(SETUP)  ## Pin all dependencies anew, with hashes.
 	uv pip compile --quiet pyproject.toml --python-version 3.11 --all-extras --generate-hashes \

@@ -31,6 +31,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
     """The demo merchant."""
     data: str
     """The data directory, as its user would write it."""
+    prometheus: str | None = None
+    """URL of the Prometheus that watches it, if one was asked for."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
@@ -200,6 +202,7 @@ def make_reporter(console: Console) -> Reporter:
 
 def summary_text(summary: Summary) -> str:
     """Addresses, demo users and three calls to try, ready to be pasted into a shell."""
+    watch = summary.prometheus
     data = "" if summary.data == ".qrpay" else f" --data {summary.data}"
     post = (
         '-H "Authorization: Bearer $(qrpay token alice' + data + ')" -H "Prefer: wait=5" '
@@ -207,6 +210,7 @@ def summary_text(summary: Summary) -> str:
     )
     get = f'-H "Authorization: Bearer $(qrpay token alice{data})"'
     url = summary.gateway
+    watched = f"\n  Prometheus  {watch}    (alerts: {watch}/alerts)" if watch else ""
     qr = f"{url}/merchants/{summary.merchant_id}/qr?format=text&amount=450&currency=USD"
     return f"""
 qrpay is ready.
@@ -214,7 +218,7 @@ qrpay is ready.
   HTTP API    {url}    (pages: {url}/docs)
   Users       alice, bob (customers), cafe (merchant), ops (operator): qrpay token USER{data}
   Status      qrpay status{data}
-  Logs        {summary.data}/logs/
+  Logs        {summary.data}/logs/{watched}
 
 Three calls to try:
 

@@ -73,7 +73,10 @@ def _print(status: StackStatus, console: Console) -> None:
         )
     console.print(table)
     if status.gateway:
-        console.print(f"\nHTTP API {status.gateway}", highlight=False)
+        console.print(f"\nHTTP API   {status.gateway}", highlight=False)
+        for observation in status.observations:
+            if observation.member.name == "prometheus":
+                console.print(f"Prometheus {observation.member.url}", highlight=False)
     elif not status.ready:
         console.print("\nIt is starting or stopping.", highlight=False)
 

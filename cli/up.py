@@ -45,15 +45,27 @@ _SUPERVISOR = "supervisor"
 @click.option(
     "--detach", is_flag=True, help="Return as soon as everything works; qrpay down ends it."
 )
+@click.option(
+    "--observe",
+    is_flag=True,
+    help="Also start a Prometheus that reads every process and has the alerts loaded.",
+)
 @click.option("--progress-descriptor", type=int, hidden=True)
 def command(
-    data: Path, http_port: int | None, detach: bool, progress_descriptor: int | None
+    data: Path,
+    http_port: int | None,
+    detach: bool,
+    observe: bool,
+    progress_descriptor: int | None,
 ) -> None:
     """Start the whole system on this machine: PostgreSQL, NATS, Valkey and the five processes.
 
     Needs no configuration, no Docker and no root. The first start makes keys, passwords, databases
     and demo users; the next ones find them again. Without --detach it stays, starts again what
     falls, and ends everything on Ctrl-C (a second Ctrl-C kills what is left).
+
+    --observe needs a program that no package of ours brings: prometheus, on the PATH (Debian and
+    Ubuntu: apt-get install prometheus). Without it nothing starts, and you are told so.
 
     \b
     QRPAY_POSTGRES_URL  an administrator's URL: use this PostgreSQL and start none
@@ -62,7 +74,9 @@ def command(
     QRPAY_<PROCESS>_<SETTING>, LOG_LEVEL, OTEL_EXPORTER_OTLP_ENDPOINT
                         settings of the processes, e.g. QRPAY_GATEWAY_LOG_REQUESTS=true
     """
-    options = StackOptions(data=data, http_port=http_port, environment=dict(os.environ))
+    options = StackOptions(
+        data=data, http_port=http_port, environment=dict(os.environ), observe=observe
+    )
     if detach:
         _start_detached(options)
     elif progress_descriptor is not None:
@@ -84,6 +98,7 @@ async def _run(options: StackOptions, reporter: Reporter) -> None:
                     gateway=stack.gateway_url,
                     merchant_id=demo.merchant_id,
                     data=show_path(stack.layout.root),
+                    prometheus=stack.prometheus_url,
                 )
             )
             stopping.clean = True
@@ -129,6 +144,8 @@ def _start_detached(options: StackOptions) -> None:
     arguments += ["--progress-descriptor", str(write_end)]
     if options.http_port is not None:
         arguments += ["--http-port", str(options.http_port)]
+    if options.observe:
+        arguments.append("--observe")
     with open_log(layout.log_file(_SUPERVISOR)) as log:
         process = subprocess.Popen(  # noqa: S603  # ourselves
             arguments,

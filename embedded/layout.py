@@ -24,6 +24,7 @@ class Layout:
         self.nats = self.root / "nats"
         self.valkey = self.root / "valkey"
         self.logos = self.root / "logos"
+        self.prometheus = self.root / "prometheus"
 
     def create(self) -> None:
         """Make the directories that are missing, for this user alone. Raises StackError."""

@@ -11,13 +11,19 @@ from embedded.errors import NotReady
 from embedded.health import process_check
 from embedded.layout import Layout
 from embedded.nats import check_nats
+from embedded.prometheus import check_prometheus
 from embedded.provision import check_sign_in
 from embedded.state import Member, is_alive, running_state
 from embedded.valkey import check_valkey
 
 __all__ = ["Observation", "StackStatus", "observe", "running_state"]
 
-_SERVER_CHECKS = {"postgres": check_sign_in, "nats": check_nats, "valkey": check_valkey}
+_SERVER_CHECKS = {
+    "postgres": check_sign_in,
+    "nats": check_nats,
+    "valkey": check_valkey,
+    "prometheus": check_prometheus,
+}
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from embedded.errors import StackError
 from embedded.layout import Layout
 from embedded.ports import find_free_port, port_is_free, remembered_ports
 from embedded.processes import MODULES, admin_port_name, make_programs
+from embedded.prometheus import find_prometheus, prometheus_program
 from embedded.servers import ServerStarter
 from embedded.state import (
     Member,
@@ -29,7 +30,7 @@ from embedded.state import (
     signal_process,
     supervisor_lock,
 )
-from embedded.supervisor import Announce, Announcement, Supervisor
+from embedded.supervisor import Announce, Announcement, Program, Supervisor
 
 HTTP_PORT_DEFAULT = 8080
 
@@ -38,7 +39,7 @@ _POLL_SECONDS = 0.05
 _COLLECT_SECONDS_MAX = 5.0
 _ORPHAN_SECONDS_MAX = 15.0
 _DOWN_SECONDS_MAX = 60.0
-_SERVER_PORTS = ("postgres", "nats", "nats-monitor", "valkey")
+_SERVER_PORTS = ("postgres", "nats", "nats-monitor", "valkey", "prometheus")
 
 
 class StackOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +51,8 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway's port; None: the usual one, or another if that is taken."""
     environment: Mapping[str, str] = {}
     """The user's environment variables: servers from outside, settings of processes."""
+    observe: bool = False
+    """Whether a Prometheus runs with it and reads every process."""
 
 
 class RunningStack(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +62,8 @@ class RunningStack(msgspec.Struct, frozen=True, kw_only=True):
     ports: Mapping[str, int]
     """By process: gateway, wallet, ..."""
     supervisor: Supervisor
+    prometheus_url: str | None = None
+    """Where its Prometheus is, if it has one."""
 
     @property
     def gateway_url(self) -> str:
@@ -76,6 +81,7 @@ async def running_stack(
     Raises StackError (AlreadyRunning, StartFailed, ...) when that cannot be done; nothing is left
     running then.
     """
+    observer = find_prometheus() if options.observe else None
     layout = Layout(options.data)
     layout.create()
     with supervisor_lock(layout):
@@ -90,8 +96,17 @@ async def running_stack(
             ready_seconds_max=_READY_SECONDS_MAX,
         )
         try:
-            await _start_all(layout, supervisor, ports, options.environment, announce)
-            yield RunningStack(layout=layout, ports=ports, supervisor=supervisor)
+            programs = await _start_all(layout, supervisor, ports, options.environment, announce)
+            url = None
+            if observer is not None:
+                watcher = prometheus_program(
+                    observer, layout=layout, port=ports["prometheus"], programs=programs
+                )
+                await supervisor.start(watcher)
+                url = watcher.url
+            yield RunningStack(
+                layout=layout, ports=ports, supervisor=supervisor, prometheus_url=url
+            )
         finally:
             try:
                 await _stop_all(supervisor)
@@ -109,7 +124,7 @@ async def _start_all(
     ports: Mapping[str, int],
     environment: Mapping[str, str],
     announce: Announce,
-) -> None:
+) -> list[Program]:
     starter = ServerStarter(
         layout=layout,
         supervisor=supervisor,
@@ -128,6 +143,7 @@ async def _start_all(
     except BaseExceptionGroup as failures:
         # The first one is the cause: its neighbours were cancelled, or fell with it.
         raise _first(failures) from failures
+    return programs
 
 
 def _first(error: BaseException) -> BaseException:

@@ -36,7 +36,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """None for a server from outside and for a process that is down at the moment."""
     port: int | None = None
     url: str | None = None
-    """A server's URL for its administrator, with password."""
+    """A server's URL for its administrator, with password if it asks for one."""
     admin: str | None = None
     """Address and port of a process's admin port."""
     stop_signal: int = 15
