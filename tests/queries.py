@@ -25,7 +25,9 @@ _VARIABLES = {
 
 def groups() -> list[dict[str, Any]]:
     """The groups of the manifest."""
-    found: list[dict[str, Any]] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["spec"]["groups"]
+    found: list[dict[str, Any]] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["spec"][
+        "groups"
+    ]
     return found
 
 
@@ -78,3 +80,11 @@ def metrics_of(expr: str) -> set[str]:
     while (shorter := _LABELS.sub("", expr)) != expr:
         expr = shorter
     return set(OURS.findall(expr))
+
+
+def labels_of(expr: str) -> set[str]:
+    """The labels that an expression names in its selectors and after `by`."""
+    grouped = ",".join(re.findall(r"\bby \(([^)]*)\)", expr)).split(",")
+    selectors = re.findall(r"\{([^{}]*)\}", expr)
+    chosen = [name for text in selectors for name in re.findall(r"([a-z_]+)\s*(?:=|!)[=~]?", text)]
+    return {name.strip() for name in (*grouped, *chosen)} - {""}

@@ -91,7 +91,7 @@ def test_panels_lie_side_by_side(page: dict[str, Any]) -> None:
     covered: dict[tuple[int, int], str] = {}
     for panel in page["panels"]:
         grid = panel["gridPos"]
-        assert 0 <= grid["x"]
+        assert grid["x"] >= 0
         assert grid["x"] + grid["w"] <= GRID_COLUMNS
         for x in range(grid["x"], grid["x"] + grid["w"]):
             for y in range(grid["y"], grid["y"] + grid["h"]):
