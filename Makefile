@@ -27,6 +27,8 @@ down: $(SETUP)  ## Stop what `qrpay up --detach` started.
 	qrpay down
 
 test: $(SETUP)  ## All tests: unit, integration with real servers, end to end.
+	@{ command -v prometheus && command -v promtool; } >/dev/null || \
+	    echo "NOTE: no prometheus here (apt-get install prometheus): alerts and --observe are not tested."
 	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/integration
 	$(PYTHON) -m pytest tests/e2e tests/chaos
 

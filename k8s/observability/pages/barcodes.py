@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from k8s.observability.panels import Dashboard, Row, above, bars, below, heatmap, lines, query, stat
 
-_CALLS = 'rpc_server_call_duration_seconds_{0}{{rpc_method="qrpay.barcode.v1.BarcodeService/{1}"}}'
-_ISSUED = _CALLS.format("count", "IssueBarcode")
-_ISSUED_IN = _CALLS.format("bucket", "IssueBarcode")
-_REDEEMED_IN = _CALLS.format("bucket", "RedeemBarcodes")
+_CALLS = 'rpc_server_call_duration_seconds_bucket{{rpc_method=~"qrpay.barcode.v1.+/{0}"}}'
+_ISSUED_IN = _CALLS.format("IssueBarcodes?")
+_REDEEMED_IN = _CALLS.format("RedeemBarcodes")
+_ISSUED = 'qrpay_batch_size_sum{qrpay_batch_name="issue barcodes"}'
 _VALKEY = "db_client_operation_duration_seconds"
 
 
@@ -18,15 +18,18 @@ def _quantile(share: float, buckets: str) -> str:
 _NOW = [
     stat(
         "Codes issued",
-        query(f"sum(rate({_ISSUED}[$__rate_interval])) or vector(0)"),
+        query(f"sum(rate({_ISSUED}[$__rate_interval]))"),
         unit="reqps",
         steps=[(None, "blue")],
+        nothing="no traffic",
+        description="To apps. What partners ask for themselves is in the calls below.",
     ),
     stat(
         "Codes scanned",
-        query("sum(rate(qrpay_barcodes_scans_total[$__rate_interval])) or vector(0)"),
+        query("sum(rate(qrpay_barcodes_scans_total[$__rate_interval]))"),
         unit="reqps",
         steps=[(None, "blue")],
+        nothing="no traffic",
     ),
     stat(
         "Scans that miss",
