@@ -173,7 +173,6 @@ def lines(
             "spanNulls": False,
             "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
             "thresholdsStyle": {"mode": "dashed" if len(steps) > 1 else "off"},
-            "axisBorderShow": False,
             "axisPlacement": "auto",
         },
         defaults=defaults,
@@ -230,7 +229,7 @@ def heatmap(title: str, expr: str, *, description: str = "", width: int = 12) ->
             "filterValues": {"le": 1e-9},
             "legend": {"show": True},
             "rowsFrame": {"layout": "auto"},
-            "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
+            "tooltip": {"show": True, "mode": "single", "yHistogram": True},
             "yAxis": {"axisPlacement": "left", "reverse": False, "unit": "s"},
         },
     )
