@@ -111,7 +111,7 @@ class TerminalReporter:
             self._spinner = None
 
     def _line(self, mark: str, style: str, name: str, text: str) -> None:
-        line = Text.assemble(("  " + mark, style), f" {name:<9} " if name else " ", (text, "dim"))
+        line = Text.assemble(("  " + mark, style), f" {name:<10} " if name else " ", (text, "dim"))
         self._console.print(line, soft_wrap=True)
 
     def _spin(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,9 +29,9 @@ _KEPT_SIZE_MAX = "1GB"
 _RULES = "alerts.yml"
 
 
-def find_prometheus() -> Path:
-    """The program that this machine has. Raises StackError with how to get one."""
-    found = shutil.which("prometheus")
+def find_prometheus(environment: Mapping[str, str]) -> Path:
+    """The program on the user's PATH. Raises StackError with how to get one."""
+    found = shutil.which("prometheus", path=environment.get("PATH"))
     if found is None:
         raise StackError(
             "--observe needs prometheus, which is not installed: apt-get install prometheus "

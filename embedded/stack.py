@@ -81,7 +81,7 @@ async def running_stack(
     Raises StackError (AlreadyRunning, StartFailed, ...) when that cannot be done; nothing is left
     running then.
     """
-    observer = find_prometheus() if options.observe else None
+    observer = find_prometheus(options.environment) if options.observe else None
     layout = Layout(options.data)
     layout.create()
     with supervisor_lock(layout):

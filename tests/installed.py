@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,18 @@ PROMETHEUS_PACKAGE = "prometheus"
 """Debian's: prometheus and promtool."""
 
 
-def installed(program: str, *, package: str = PROMETHEUS_PACKAGE) -> Path:
+def installed(
+    program: str,
+    *,
+    package: str = PROMETHEUS_PACKAGE,
+    environment: Mapping[str, str] = os.environ,
+) -> Path:
     """Where a program is. Skips the test if it is missing, and fails it in CI (variable CI): what
     is tested nowhere is not tested."""
-    found = shutil.which(program)
+    found = shutil.which(program, path=environment.get("PATH"))
     if found is None:
         text = f"NOT TESTED: {program} is not installed (apt-get install {package})"
-        if os.environ.get("CI"):
+        if environment.get("CI"):
             pytest.fail(text)
         pytest.skip(text)
     return Path(found)

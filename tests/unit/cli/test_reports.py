@@ -111,3 +111,8 @@ def test_the_summary_is_ready_to_be_pasted() -> None:
     assert "$(qrpay token alice)" in text
     other = summary_text(msgspec.structs.replace(SUMMARY, data="other"))
     assert "$(qrpay token alice --data other)" in other
+    assert "Prometheus" not in text
+    watched = summary_text(msgspec.structs.replace(SUMMARY, prometheus="http://127.0.0.1:9090"))
+    assert (
+        "  Prometheus  http://127.0.0.1:9090    (alerts: http://127.0.0.1:9090/alerts)" in watched
+    )
