@@ -89,7 +89,7 @@ async def prometheus(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """Its Prometheus, once it has read what the history left and evaluated the rules."""
     async with httpx.AsyncClient(base_url=await stack.server_url("prometheus")) as client:
         await until(client, f'ALERTS{{alertname="{RISES}"}}')
-        await until(client, 'qrpay:slo_burn:ratio_3d{slo="done"}')
+        await until(client, 'qrpay:slo_burn:ratio_3d{slo="answered"}')
         yield client
 
 
