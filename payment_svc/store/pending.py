@@ -42,11 +42,19 @@ _TAKE_OVERDUE = text("""
     WHERE payments.status = 'PENDING'
 """).columns(*payments.columns)
 
+# Asked of the payments themselves, in the order in which those who end them lock them: whoever is
+# PENDING and not on the list, because somebody changed a row by hand, is on it again.
 _TAKE_PENDING = text("""
-    WITH taken AS (
-        UPDATE pending_payments
-        SET sweep_time = now() + make_interval(secs => :sweep_after_seconds)
-        WHERE payment_id = any(CAST(:payment_ids AS text[])) AND sweep_time < :never
+    WITH wanted AS (
+        SELECT id FROM payments
+        WHERE id = any(CAST(:payment_ids AS text[])) AND status = 'PENDING'
+        ORDER BY id
+        FOR NO KEY UPDATE
+    ), taken AS (
+        INSERT INTO pending_payments (payment_id, sweep_time)
+        SELECT id, now() + make_interval(secs => :sweep_after_seconds) FROM wanted
+        ON CONFLICT (payment_id) DO UPDATE SET sweep_time = excluded.sweep_time
+        WHERE pending_payments.sweep_time < :never
         RETURNING payment_id
     ), noted AS (
         INSERT INTO payment_steps (payment_id, kind, attempt, start_time, end_time, reason)

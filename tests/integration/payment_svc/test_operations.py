@@ -52,11 +52,15 @@ async def test_the_tables_are_those_of_the_migrations(payment_database: Any) -> 
     """Columns, types and nullability in tables.py are what the migrations made."""
     url = payment_database.owner_url.replace("postgresql://", "postgresql+psycopg://")
     engine = create_async_engine(url)
+
+    def type_of(column_type: Any) -> str:
+        return str(column_type.compile(engine.dialect)).split(" ")[0]
+
     async with engine.connect() as connection:
         migrated = await connection.run_sync(
             lambda sync: {
                 table: {
-                    column["name"]: (str(column["type"]).split(" ")[0], column["nullable"])
+                    column["name"]: (type_of(column["type"]), column["nullable"])
                     for column in inspect(sync).get_columns(table)
                 }
                 for table in inspect(sync).get_table_names()
@@ -66,8 +70,7 @@ async def test_the_tables_are_those_of_the_migrations(payment_database: Any) -> 
     await engine.dispose()
     declared = {
         table.name: {
-            column.name: (str(column.type.compile(engine.dialect)).split(" ")[0], column.nullable)
-            for column in table.columns
+            column.name: (type_of(column.type), column.nullable) for column in table.columns
         }
         for table in metadata.tables.values()
     }
