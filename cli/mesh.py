@@ -49,6 +49,7 @@ class Mesh:
         """By process."""
 
     async def __aenter__(self) -> Self:
+        acting_for.set(_user_name())
         self.wallet = wallet_pb2_grpc.WalletServiceStub(await self._open("wallet"))
         payment = await self._open("payment")
         self.payment = payment_pb2_grpc.PaymentServiceStub(payment)
@@ -97,7 +98,6 @@ def run_with_mesh(data: Path, work: Callable[[Mesh], Awaitable[Answer]]) -> Answ
 
     async def run() -> Answer:
         state = running_state(Layout(data))
-        acting_for.set(_user_name())
         async with Mesh(Layout(data), state.ports) as mesh:
             try:
                 return await work(mesh)
