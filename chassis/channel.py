@@ -59,12 +59,7 @@ _SERVICE_CONFIG = json.dumps(
 )
 
 
-def open_channel(
-    target: str,
-    *,
-    identity: str,
-    tls: TlsFiles,
-) -> grpc.aio.Channel:
+def open_channel(target: str, *, identity: str, tls: TlsFiles) -> grpc.aio.Channel:
     """A channel to the service at ``target`` that must prove to be ``identity`` of the mesh.
 
     ``target`` is ``host:port`` or a gRPC name such as ``dns:///payment:7000``: all addresses behind

@@ -15,11 +15,10 @@ from rich.progress import track
 from rich.table import Table
 
 from chassis.channel import call
-from chassis.errors import ServiceError
-from cli.mesh import Mesh, run_with_mesh
+from cli.ledger_words import status_word
+from cli.mesh import Mesh, booking_of, run_with_mesh
 from cli.options import data_option, echo_json, json_option
-from qrpay.ledger.v1 import ledger_pb2
-from qrpay.payment.v1 import dead_letter_pb2, payment_pb2, payment_queue_pb2
+from qrpay.payment.v1 import dead_letter_pb2, payment_queue_pb2
 
 _CALL_SECONDS = 5.0
 _PAGE_SIZE = 200
@@ -273,17 +272,8 @@ async def _journal_transaction(mesh: Mesh, payment_id: str) -> str | None:
     """The id of the journal transaction that books a payment; None if there is none."""
     if not payment_id:
         return None
-    try:
-        found = await call(
-            mesh.ledger.GetTransaction,
-            ledger_pb2.GetTransactionRequest(payment_id=payment_id),
-            timeout_seconds=_CALL_SECONDS,
-        )
-    except ServiceError as error:
-        if error.reason == "TRANSACTION_NOT_FOUND":
-            return None
-        raise
-    return found.transaction.id
+    booking = await booking_of(mesh, payment_id, timeout_seconds=_CALL_SECONDS)
+    return booking.id if booking else None
 
 
 def _truth(
@@ -295,9 +285,9 @@ def _truth(
     money = "no payment of this id"
     if shown.HasField("payment"):
         payment = shown.payment
-        status = payment_pb2.PaymentStatus.Name(payment.status).removeprefix("PAYMENT_STATUS_")
         amount = f"{payment.money.amount_minor} {payment.money.currency_code} (minor units)"
-        money = f"{amount}, from {payment.payer.id} to {payment.payee.id}, {status}"
+        sides = f"from {payment.payer.id} to {payment.payee.id}"
+        money = f"{amount}, {sides}, {status_word(payment.status)}"
     debit = "not applied"
     if shown.HasField("transfer"):
         moved = not shown.transfer.failure_code

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from chassis.money import CURRENCIES, Money
 from qrpay.ledger.v1 import ledger_pb2
+from qrpay.payment.v1 import payment_pb2
 from qrpay.type.v1 import money_pb2, transfer_kind_pb2
 
 _DEBIT_CLASSES = {ledger_pb2.ACCOUNT_CLASS_BANK_CLEARING, ledger_pb2.ACCOUNT_CLASS_BANK_CHARGES}
@@ -49,6 +50,11 @@ def kind_word(kind: int, book_kind: int) -> str:
     """``top-up``, ``bank-fee``; of a later release its number."""
     number = kind or book_kind
     return _KIND_WORDS.get(number, str(number))
+
+
+def status_word(status: payment_pb2.PaymentStatus) -> str:
+    """Where a payment is in its life, as the HTTP API writes it."""
+    return payment_pb2.PaymentStatus.Name(status).removeprefix("PAYMENT_STATUS_")
 
 
 def direction_word(direction: int) -> str:

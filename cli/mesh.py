@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 import grpc
 
-from chassis.channel import acting_for, open_channel
+from chassis.channel import acting_for, call, open_channel
 from chassis.errors import ServiceError
 from embedded.certificates import tls_files
 from embedded.errors import NotRunning, StackError
@@ -25,6 +25,7 @@ from qrpay.ledger.v1 import (
     bank_statement_pb2_grpc,
     book_pb2_grpc,
     correction_pb2_grpc,
+    ledger_pb2,
     ledger_pb2_grpc,
     reconciliation_pb2_grpc,
 )
@@ -83,6 +84,24 @@ class Mesh:
         if name in AUDITED:
             self.audit[name] = audit_pb2_grpc.AuditServiceStub(channel)
         return channel
+
+
+async def booking_of(
+    mesh: Mesh, payment_id: str, *, timeout_seconds: float
+) -> ledger_pb2.Transaction | None:
+    """The journal transaction that books a payment; None if there is none. Raises
+    ``ServiceError``."""
+    try:
+        found = await call(
+            mesh.ledger.GetTransaction,
+            ledger_pb2.GetTransactionRequest(payment_id=payment_id),
+            timeout_seconds=timeout_seconds,
+        )
+    except ServiceError as error:
+        if error.reason == "TRANSACTION_NOT_FOUND":
+            return None
+        raise
+    return found.transaction
 
 
 def _user_name() -> str:

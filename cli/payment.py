@@ -16,10 +16,9 @@ from rich.text import Text
 
 from chassis.channel import call
 from chassis.errors import ServiceError
-from cli.ledger_words import money_text
-from cli.mesh import Mesh, run_with_mesh
+from cli.ledger_words import money_text, status_word
+from cli.mesh import Mesh, booking_of, run_with_mesh
 from cli.options import data_option, echo_json, json_option
-from qrpay.ledger.v1 import ledger_pb2
 from qrpay.payment.v1 import payment_pb2, timeline_pb2
 from qrpay.type.v1 import transfer_kind_pb2
 
@@ -97,19 +96,13 @@ async def _ask(mesh: Mesh, payment_id: str) -> Life:
     steps = [_step(item, found.event_number) for item in found.steps]
     silent = ["wallet"] if found.wallet_silent else []
     try:
-        booked = await call(
-            mesh.ledger.GetTransaction,
-            ledger_pb2.GetTransactionRequest(payment_id=payment_id),
-            timeout_seconds=_CALL_SECONDS,
-        )
-    except ServiceError as error:
-        if error.reason != "TRANSACTION_NOT_FOUND":
-            silent.append("ledger")
+        booking = await booking_of(mesh, payment_id, timeout_seconds=_CALL_SECONDS)
+    except ServiceError:
+        silent.append("ledger")
     else:
-        transaction = booked.transaction
-        steps.append(
-            Step("posted", _time(transaction.book_time), None, 0, transaction.id, "", "", "")
-        )
+        if booking is not None:
+            booked = _time(booking.book_time)
+            steps.append(Step("posted", booked, None, 0, booking.id, "", "", ""))
     return Life(found.payment, steps, silent)
 
 
@@ -133,10 +126,9 @@ def _step(item: timeline_pb2.TimelineStep, event_number: int) -> Step:
 
 
 def _headlines(payment: payment_pb2.Payment) -> dict[str, str]:
-    status = payment_pb2.PaymentStatus.Name(payment.status).removeprefix("PAYMENT_STATUS_")
     kind = transfer_kind_pb2.TransferKind.Name(payment.kind).removeprefix("TRANSFER_KIND_")
     lines = {
-        "payment": f"{payment.id}, {status}",
+        "payment": f"{payment.id}, {status_word(payment.status)}",
         "what": f"{_words(kind)}, {money_text(payment.money)}",
         "from": f"{payment.payer.name} ({payment.payer.id})",
         "to": f"{payment.payee.name} ({payment.payee.id})",
@@ -192,10 +184,9 @@ def _cell(since: timedelta, whole: timedelta, cells: int) -> int:
 
 def _fields(life: Life) -> dict[str, Any]:
     payment = life.payment
-    status = payment_pb2.PaymentStatus.Name(payment.status).removeprefix("PAYMENT_STATUS_")
     return {
         "payment_id": payment.id,
-        "status": status,
+        "status": status_word(payment.status),
         "steps": [
             {
                 "step": step.name,

@@ -11,7 +11,7 @@ from chassis.database import Database
 from chassis.errors import InvalidArgument, ServiceError, from_item_error, to_item_error
 from chassis.pagination import decode_page_token, encode_page_token, page_size_of
 from payment_svc import desk
-from payment_svc.executor import transfer_message
+from payment_svc.executor import stored_outcome, transfer_message
 from payment_svc.messages import payment_message, timestamp
 from payment_svc.model import printable
 from payment_svc.store.dead_letters import FiledLetter, LetterFilter, LetterRecord
@@ -89,13 +89,13 @@ class DeadLetterServicer(dead_letter_pb2_grpc.DeadLetterServiceServicer):
             response.payment.CopyFrom(payment_message(shown.payment))
             response.event_number = shown.payment.event_number or 0
         if shown.letter.payment_id:
-            found = await call(
-                self._wallets.BatchGetTransfers,
-                wallet_pb2.BatchGetTransfersRequest(payment_ids=[shown.letter.payment_id]),
+            outcome = await stored_outcome(
+                self._wallets,
+                shown.letter.payment_id,
                 timeout_seconds=self._call_seconds_max,
             )
-            for item in found.transfers:
-                response.transfer.CopyFrom(item.outcome)
+            if outcome is not None:
+                response.transfer.CopyFrom(outcome)
         return response
 
     async def RedriveDeadLetters(

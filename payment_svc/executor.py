@@ -168,6 +168,18 @@ class _CallFailed(ServiceError):
     retryable = True
 
 
+async def stored_outcome(
+    wallets: wallet_pb2_grpc.WalletServiceStub, payment_id: str, *, timeout_seconds: float
+) -> wallet_pb2.TransferOutcome | None:
+    """What wallet has done with a payment; None if nothing yet. Raises ``ServiceError``."""
+    found = await call(
+        wallets.BatchGetTransfers,
+        wallet_pb2.BatchGetTransfersRequest(payment_ids=[payment_id]),
+        timeout_seconds=timeout_seconds,
+    )
+    return found.transfers[0].outcome if found.transfers else None
+
+
 def transfer_message(
     task: payment_queue_pb2.TransferTask, traceparent: str = ""
 ) -> wallet_pb2.Transfer:

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
-from chassis.channel import call
 from chassis.database import Database
 from chassis.errors import PermissionDenied, ServiceError
 from chassis.logs import get_logger
 from payment_svc import operations
 from payment_svc.errors import PaymentNotFound
+from payment_svc.executor import stored_outcome
 from payment_svc.messages import failure_name, payment_message, timestamp
 from payment_svc.timeline import Execution, Step, steps_for_payer, steps_of
 from qrpay.payment.v1 import timeline_pb2, timeline_pb2_grpc
-from qrpay.wallet.v1 import wallet_pb2, wallet_pb2_grpc
+from qrpay.wallet.v1 import wallet_pb2_grpc
 
 _LOG = get_logger(__name__)
 
@@ -66,17 +66,15 @@ class TimelineServicer(timeline_pb2_grpc.TimelineServiceServicer):
 
     async def _execution(self, payment_id: str) -> Execution | None:
         """What wallet did with a payment; None if nothing yet. Raises ``ServiceError``."""
-        found = await call(
-            self._wallets.BatchGetTransfers,
-            wallet_pb2.BatchGetTransfersRequest(payment_ids=[payment_id]),
-            timeout_seconds=self._call_seconds_max,
+        outcome = await stored_outcome(
+            self._wallets, payment_id, timeout_seconds=self._call_seconds_max
         )
-        for item in found.transfers:
-            code = item.outcome.failure_code
-            return Execution(
-                item.outcome.execute_time.ToDatetime(tzinfo=UTC), failure_name(code) if code else ""
-            )
-        return None
+        if outcome is None:
+            return None
+        code = outcome.failure_code
+        return Execution(
+            outcome.execute_time.ToDatetime(tzinfo=UTC), failure_name(code) if code else ""
+        )
 
 
 def step_message(step: Step) -> timeline_pb2.TimelineStep:
