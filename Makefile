@@ -7,7 +7,7 @@ PACKAGES := chassis gateway wallet_svc payment_svc ledger_svc barcode_svc cli em
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test test-unit test-integration test-e2e check gen lock chaos fuzz bench bench-barcodes clean
+.PHONY: help setup up down test test-unit test-integration test-e2e check gen lock chaos zones fuzz bench bench-barcodes clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ SEED ?= 1
 MINUTES ?= 5
 chaos: $(SETUP)  ## Break everything under load and count every cent: make chaos SEED=7 MINUTES=10.
 	$(PYTHON) -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
+
+zones: $(SETUP)  ## Lose one of three zones in each way, as root on Linux: make zones SEED=7.
+	$(PYTHON) -m tests.zones --seed $(SEED)
 
 fuzz: $(SETUP)  ## Change payment codes at random and see that none is misread: make fuzz MINUTES=10.
 	$(PYTHON) -m tests.fuzz --seed $(SEED) --minutes $(MINUTES)

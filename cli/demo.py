@@ -55,7 +55,7 @@ async def _load(layout: Layout) -> Demo:
     )
     async with Mesh(layout, state.ports) as mesh:
         try:
-            return await _load_demo(mesh)
+            return await load_demo(mesh)
         except ServiceError as error:
             raise StartFailed(f"the demo data could not be loaded: {error}") from error
 
@@ -75,8 +75,11 @@ async def _healthy(name: str, check: Check) -> None:
             return
 
 
-async def _load_demo(mesh: Mesh) -> Demo:
-    """Make the demo users and give them money, unless that is done; wait until it is there."""
+async def load_demo(mesh: Mesh) -> Demo:
+    """Make the demo users and give them money, unless that is done; wait until it is there.
+
+    Raises ``ServiceError``, ``StartFailed``.
+    """
     customer, merchant = wallet_pb2.OWNER_KIND_CUSTOMER, wallet_pb2.OWNER_KIND_MERCHANT
     # One after the other: at once they would have wallet open a database connection for each, and a
     # connection that is there stays there.

@@ -40,11 +40,14 @@ AUDITED = ("wallet", "payment", "ledger", "barcode")
 
 
 class Mesh:
-    """Stubs of the public contracts. `ports` are by process."""
+    """Stubs of the public contracts. `ports` are by process, all at one address."""
 
-    def __init__(self, layout: Layout, ports: Mapping[str, int]) -> None:
+    def __init__(
+        self, layout: Layout, ports: Mapping[str, int], *, address: str = LOOPBACK
+    ) -> None:
         self._tls = tls_files(layout.certificates, "operator")
         self._ports = ports
+        self._address = address
         self._exit_stack = AsyncExitStack()
         self.audit: dict[str, audit_pb2_grpc.AuditServiceStub] = {}
         """By process."""
@@ -79,7 +82,7 @@ class Mesh:
         if name not in self._ports:
             raise NotRunning(f"{name} does not run")
         channel = await self._exit_stack.enter_async_context(
-            open_channel(f"{LOOPBACK}:{self._ports[name]}", identity=name, tls=self._tls)
+            open_channel(f"{self._address}:{self._ports[name]}", identity=name, tls=self._tls)
         )
         if name in AUDITED:
             self.audit[name] = audit_pb2_grpc.AuditServiceStub(channel)

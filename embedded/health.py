@@ -61,11 +61,11 @@ async def check_grpc(*, port: int, identity: str, service: str, tls: TlsFiles) -
         raise NotReady(f"{identity}: it runs, and waits for something that it needs")
 
 
-async def check_http(*, port: int, path: str) -> None:
+async def check_http(*, port: int, path: str, address: str = LOOPBACK) -> None:
     """GET a path; ready means 200. Raises NotReady, OSError."""
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    reader, writer = await asyncio.open_connection(address, port)
     try:
-        request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
+        request = f"GET {path} HTTP/1.1\r\nHost: {address}:{port}\r\nConnection: close\r\n\r\n"
         writer.write(request.encode())
         await writer.drain()
         status_line = (await reader.readline()).decode(errors="replace").strip()

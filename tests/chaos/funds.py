@@ -24,8 +24,13 @@ async def give_money(layout: Layout, handles: tuple[str, ...]) -> None:
 
     Raises ``TimeoutError`` if it does not arrive.
     """
-    state = running_state(layout)
-    async with Mesh(layout, state.ports) as mesh, asyncio.timeout(_ARRIVED_SECONDS_MAX):
+    async with Mesh(layout, running_state(layout).ports) as mesh:
+        await give_money_by(mesh, handles)
+
+
+async def give_money_by(mesh: Mesh, handles: tuple[str, ...]) -> None:
+    """The same, by the services that are called."""
+    async with asyncio.timeout(_ARRIVED_SECONDS_MAX):
         ids = {handle: await _owner_id(mesh, handle) for handle in (*handles, "ops")}
         request = payment_pb2.SubmitPaymentsRequest(
             items=[

@@ -25,13 +25,21 @@ _REPEATED_OF_LAST = 300
 class Person:
     """Somebody with a token."""
 
-    def __init__(self, name: str, *, gateway: str, token: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        gateway: str,
+        token: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self.name = name
         self.http = httpx.AsyncClient(
             base_url=gateway,
             headers={"Authorization": f"Bearer {token}"},
             timeout=_TRY_SECONDS,
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=8),
+            transport=transport,
         )
 
     async def attempt(self, operation: Operation, *, wait: int = 0) -> Answer:

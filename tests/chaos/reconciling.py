@@ -26,18 +26,21 @@ async def reconcile(data: Path) -> list[Violation]:
     the run broke it. But nothing may ever have been left to a person."""
     layout = Layout(data)
     async with Mesh(layout, running_state(layout).ports) as mesh:
-        request = pb.ReconcileRequest(wait_seconds=1)
-        while not (
-            answer := await call(
-                mesh.reconciliation.Reconcile, request, timeout_seconds=_CALL_SECONDS
-            )
-        ).done:
-            request.pass_id = answer.pass_id
-        cases = await call(
-            mesh.reconciliation.ListCases,
-            pb.ListCasesRequest(state=pb.CASE_STATE_OPEN),
-            timeout_seconds=_CALL_SECONDS,
-        )
+        return await reconcile_by(mesh)
+
+
+async def reconcile_by(mesh: Mesh) -> list[Violation]:
+    """The same, of the services that are called."""
+    request = pb.ReconcileRequest(wait_seconds=1)
+    while not (
+        answer := await call(mesh.reconciliation.Reconcile, request, timeout_seconds=_CALL_SECONDS)
+    ).done:
+        request.pass_id = answer.pass_id
+    cases = await call(
+        mesh.reconciliation.ListCases,
+        pb.ListCasesRequest(state=pb.CASE_STATE_OPEN),
+        timeout_seconds=_CALL_SECONDS,
+    )
     found = [("found", item) for item in answer.report.differences]
     found += [("case", item.difference) for item in cases.cases]
     if not answer.report.checked.payments:

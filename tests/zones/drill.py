@@ -1,0 +1,246 @@
+"""The drill: people pay; a zone is killed, cut off, slowed; then everything is checked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from tests.chaos.checks import Violation, check_all
+from tests.chaos.funds import give_money_by
+from tests.chaos.load import Load, Person
+from tests.chaos.observer import Observer
+from tests.chaos.reconciling import reconcile_by
+from tests.chaos.snapshot import is_at_rest, query, read_snapshot
+from tests.zones import report
+from tests.zones.balancer import Balancer
+from tests.zones.network import ADDRESSES, ZONES
+from tests.zones.operator import Say
+from tests.zones.report import Fault, Report
+from tests.zones.system import PORTS, System, running_system
+
+KINDS = ("kill", "cut", "slow")
+_CLIENTS = 8
+_BEFORE_SECONDS = 15.0
+_AFTER_SECONDS = 15.0
+_REST_SECONDS_MAX = 60.0
+_SETTLE_SECONDS_MAX = 120.0
+_LOOK_EVERY_SECONDS = 0.25
+_ASKED_AGAIN_SHARE = 0.2
+_SETTLED_BEFORE_RECONCILING_SECONDS = 10.0
+
+_LOST = {"I4 ok exists once", "answers hold", "I4 everything ends"}
+_DOUBLED = {"I3 money moves once", "I5 issuance pays once", "I5 code pays once", "one body per key"}
+"""By the names of the checks in ``tests.chaos``."""
+
+
+class Meter:
+    """When payments were accepted and completed, as seen from outside of all zones."""
+
+    def __init__(self) -> None:
+        self.accepted: list[float] = []
+        self.completed: list[float] = []
+        self.answers: list[tuple[float, str]] = []
+
+    def note(self, request: httpx.Request, status: int) -> None:
+        """An answer to somebody who pays."""
+        if request.method != "POST" or not request.url.path.startswith("/payments/"):
+            return
+        now = time.monotonic()
+        self.answers.append((now, str(status)))
+        # Who wants to wait for the end is answered long after the payment was accepted.
+        if status in (200, 202) and "prefer" not in request.headers:
+            self.accepted.append(now)
+
+    async def watch(self, admin_url: str) -> None:
+        """Look how many payments are done, until cancelled."""
+        done = 0
+        while True:
+            with contextlib.suppress(psycopg.Error, OSError, TimeoutError):
+                async with asyncio.timeout(2.0):
+                    rows = await query(
+                        admin_url, "payment", "SELECT last_number AS n FROM event_counter"
+                    )
+                if rows[0]["n"] > done:
+                    done = rows[0]["n"]
+                    self.completed.append(time.monotonic())
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+
+class Drill:
+    """One run."""
+
+    def __init__(self, system: System, *, seed: int, fault_seconds: float, say: Say) -> None:
+        self._system = system
+        self._seed = seed
+        self._fault_seconds = fault_seconds
+        self._say = say
+        self._meter = Meter()
+
+    async def run(self, kinds: Sequence[str]) -> Report:
+        """Do all of it."""
+        system = self._system
+        async with system.mesh(ZONES[0]) as mesh:
+            await give_money_by(mesh, ("alice", "bob"))
+        observer = Observer(system.admin_url)
+        async with (
+            self._paying() as load,
+            _running(observer.run(), self._meter.watch(system.admin_url)),
+        ):
+            running = asyncio.create_task(load.run(_CLIENTS))
+            faults = [await self._lose(kind) for kind in kinds]
+            load.stop()
+            await running
+            violations = await self._check(load, observer)
+        return _report(faults, load, violations)
+
+    async def _lose(self, kind: str) -> Fault:
+        """Lose the zone with both primaries, live on without it, and get it back."""
+        system, meter = self._system, self._meter
+        began = time.monotonic()
+        await asyncio.sleep(_BEFORE_SECONDS)
+        zone = system.operator.postgres
+        fault = time.monotonic()
+        self._say(f"{kind} zone {zone}, which has the primary of PostgreSQL")
+        await self._do(kind, zone)
+        await asyncio.sleep(max(0.0, fault + self._fault_seconds - time.monotonic()))
+        end = time.monotonic()
+        self._say(f"zone {zone} comes back")
+        await self._undo(kind, zone)
+        await asyncio.sleep(_AFTER_SECONDS)
+        before = report.per_second(meter.accepted, began + 2.0, fault)
+        return Fault(
+            kind=kind,
+            zone=zone,
+            seconds_without_service=round(report.longest_gap(meter.accepted, fault, end), 1),
+            seconds_without_completion=round(report.longest_gap(meter.completed, fault, end), 1),
+            seconds_to_normal=report.seconds_to_normal(
+                meter.accepted,
+                fault=fault,
+                end=time.monotonic(),
+                wanted_per_second=report.NORMAL_SHARE * before,
+            ),
+            accepted_per_second_before=round(before, 1),
+            accepted=sum(fault <= moment < end for moment in meter.accepted),
+            answers=dict(Counter(text for at, text in meter.answers if fault <= at < end)),
+        )
+
+    async def _do(self, kind: str, zone: str) -> None:
+        system = self._system
+        if kind == "kill":
+            system.operator.away.add(zone)
+            await system.places[zone].kill()
+        elif kind == "cut":
+            system.operator.away.add(zone)
+            await system.network.cut(zone)
+        else:
+            await system.network.slow(zone)
+
+    async def _undo(self, kind: str, zone: str) -> None:
+        system = self._system
+        await system.network.heal(zone)
+        await system.network.forget_neighbours()
+        if kind == "kill":
+            await system.start_nats(zone)
+        if zone != system.operator.postgres:
+            await system.operator.take_back(zone)
+        system.operator.away.discard(zone)
+        if kind == "kill":
+            await system.start_processes(zone)
+
+    async def _check(self, load: Load, observer: Observer) -> list[Violation]:
+        system, found = self._system, []
+        self._say(f"checking {len(load.history)} operations")
+        found += [Violation("fell", name) for name in system.fallen()]
+        found += [Violation("no 500", text) for text in load.surprises]
+        doing = "terminal and booked"
+        try:
+            await self._until_rest()
+            doing = "every operation answered"
+            async with asyncio.timeout(_SETTLE_SECONDS_MAX):
+                await load.settle()
+                await load.ask_again(_ASKED_AGAIN_SHARE)
+            doing = "at rest again"
+            await self._until_rest()
+        except TimeoutError:
+            found.append(Violation("comes to rest", f"not in time: {doing}"))
+        await observer.look()
+        snapshot = await read_snapshot(system.admin_url)
+        snapshot.rewritten = observer.memory.changes
+        snapshot.statements = await load.statements()
+        found += check_all(snapshot, load.history)
+        await asyncio.sleep(_SETTLED_BEFORE_RECONCILING_SECONDS)
+        async with system.mesh(ZONES[0]) as mesh:
+            found += await reconcile_by(mesh)
+        return found
+
+    async def _until_rest(self) -> None:
+        async with asyncio.timeout(_REST_SECONDS_MAX):
+            while not await is_at_rest(self._system.admin_url):  # noqa: ASYNC110 - it cannot call
+                await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    @asynccontextmanager
+    async def _paying(self) -> AsyncIterator[Load]:
+        """People who pay by way of all gateways in turn."""
+        addresses = [f"{ADDRESSES[zone]}:{PORTS['gateway']}" for zone in ZONES]
+        balancer = Balancer(addresses, on_answer=self._meter.note)
+        people = {
+            name: Person(
+                name,
+                gateway="http://gateways",
+                token=self._system.token(name),
+                transport=balancer,
+            )
+            for name in ("alice", "bob", "cafe")
+        }
+        cafe_id = self._system.demo.owner_ids["cafe"]
+        async with _running(balancer.run()):
+            answer = await people["alice"].http.get(f"/merchants/{cafe_id}/qr?format=text")
+            answer.raise_for_status()
+            load = Load(people, seed=self._seed, qr=answer.text)
+            await load.prepare()
+            try:
+                yield load
+            finally:
+                await load.close()
+
+
+@asynccontextmanager
+async def _running(*works: Awaitable[None]) -> AsyncIterator[None]:
+    """Do these beside the block, and end them with it."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _report(faults: list[Fault], load: Load, violations: Sequence[Violation]) -> Report:
+    def named(choose: Callable[[str], bool]) -> list[str]:
+        return [str(item) for item in violations if choose(item.check)]
+
+    return Report(
+        faults=faults,
+        payments=sum(1 for item in load.history if item.outcome == "ok"),
+        acknowledged_but_lost=named(lambda check: check in _LOST),
+        duplicates=named(lambda check: check in _DOUBLED),
+        violations=named(lambda check: check not in _LOST | _DOUBLED),
+    )
+
+
+async def run_drill(
+    directory: Path, *, seed: int, kinds: Sequence[str], fault_seconds: float, say: Say
+) -> Report:
+    """Run once in an empty directory, inside the namespaces of ``network.enter``."""
+    async with running_system(directory, say=say) as system:
+        say("three zones are ready")
+        return await Drill(system, seed=seed, fault_seconds=fault_seconds, say=say).run(kinds)

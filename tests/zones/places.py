@@ -1,0 +1,73 @@
+"""One zone's programs: started there, killed together, started again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from embedded.child import Check, Child, Command, inherited_environment, open_log, run_check
+from embedded.errors import NotReady
+from embedded.privileges import launch_arguments
+from tests.zones.network import in_zone
+
+_READY_SECONDS_MAX = 60.0
+_POLL_SECONDS = 0.1
+
+
+class Place:
+    """What runs in a zone."""
+
+    def __init__(self, zone: str, directory: Path) -> None:
+        self.zone = zone
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self._children: dict[str, Child] = {}
+
+    async def start(self, command: Command, check: Check | None = None) -> None:
+        """Start a program in the zone, and wait until it is ready if there is a check."""
+        with open_log(command.log_file) as log:
+            process = await asyncio.create_subprocess_exec(
+                *in_zone(self.zone),
+                *launch_arguments(
+                    command.arguments,
+                    directory=command.directory,
+                    privilege=command.privilege,
+                    death_signal=command.stop_signal,
+                ),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**inherited_environment(), **command.environment},
+                process_group=0,
+            )
+        self._children[command.name] = Child(command=command, process=process)
+        if check is not None:
+            await until_ready(check, command.name)
+
+    async def kill(self, *names: str) -> None:
+        """End programs as a power cut does; without names, all."""
+        children = [self._children.pop(name) for name in names or tuple(self._children)]
+        await asyncio.gather(*(child.kill() for child in children))
+
+    def runs(self, name: str) -> bool:
+        """Whether a program is there."""
+        return name in self._children and self._children[name].running
+
+    def fallen(self) -> list[str]:
+        """Programs that ended though nobody ended them."""
+        return [name for name, child in self._children.items() if not child.running]
+
+
+async def until_ready(check: Check, name: str) -> None:
+    """Ask until it is ready. Raises ``TimeoutError``."""
+    deadline, reason = time.monotonic() + _READY_SECONDS_MAX, ""
+    while time.monotonic() < deadline:
+        try:
+            await run_check(check)
+        except (NotReady, OSError) as error:
+            reason = str(error)
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            return
+    raise TimeoutError(f"{name} is not ready: {reason}")
