@@ -13,13 +13,13 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from bench import outage
 from tests.chaos.checks import Violation, check_all
 from tests.chaos.funds import give_money_by
 from tests.chaos.load import Load, Person
 from tests.chaos.observer import Observer
 from tests.chaos.reconciling import reconcile_by
 from tests.chaos.snapshot import is_at_rest, query, read_snapshot
-from tests.zones import report
 from tests.zones.balancer import Balancer
 from tests.zones.network import ADDRESSES, ZONES
 from tests.zones.operator import Say
@@ -115,17 +115,17 @@ class Drill:
         self._say(f"zone {zone} comes back")
         await self._undo(kind, zone)
         await asyncio.sleep(_AFTER_SECONDS)
-        before = report.per_second(meter.accepted, began + 2.0, fault)
+        before = outage.per_second(meter.accepted, began + 2.0, fault)
         return Fault(
             kind=kind,
             zone=zone,
-            seconds_without_service=round(report.longest_gap(meter.accepted, fault, end), 1),
-            seconds_without_completion=round(report.longest_gap(meter.completed, fault, end), 1),
-            seconds_to_normal=report.seconds_to_normal(
+            seconds_without_service=round(outage.longest_gap(meter.accepted, fault, end), 1),
+            seconds_without_completion=round(outage.longest_gap(meter.completed, fault, end), 1),
+            seconds_to_normal=outage.seconds_to_normal(
                 meter.accepted,
                 fault=fault,
                 end=time.monotonic(),
-                wanted_per_second=report.NORMAL_SHARE * before,
+                wanted_per_second=outage.NORMAL_SHARE * before,
             ),
             accepted_per_second_before=round(before, 1),
             accepted=sum(fault <= moment < end for moment in meter.accepted),
