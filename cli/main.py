@@ -33,6 +33,7 @@ COMMANDS = {
     "bank-statement": CommandEntry("cli.bank_statements", "Compare the bank with the book."),
     "audit": CommandEntry("cli.audit", "Show who did what, and what was refused."),
     "bench": CommandEntry("cli.bench", "Measure a running system."),
+    "drill": CommandEntry("cli.drill", "Lose a zone of a cluster, and see that nothing is lost."),
 }
 """Every command, in the order of the help. A new command is a module and a line here."""
 
