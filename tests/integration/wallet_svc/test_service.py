@@ -19,7 +19,7 @@ from qrpay.wallet.v1 import wallet_pb2 as pb
 from wallet_svc.rpc import ALLOWED_CALLERS
 
 StubFor = Callable[[str], Any]
-IDENTITIES = ("wallet", "payment", "ledger", "barcode", "gateway", "operator")
+IDENTITIES = ("wallet", "payment", "ledger", "barcode", "gateway", "gateway-reader", "operator")
 
 
 async def ask(method: Any, request: Any) -> Any:
