@@ -39,6 +39,7 @@ async def main() -> None:
                 client_name="barcode",
                 connections_max=settings.valkey_connections_max,
                 seconds_max=settings.valkey_seconds_max,
+                tls=settings.valkey_tls,
             )
         )
         studio = await stack.enter_async_context(

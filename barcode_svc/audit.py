@@ -29,6 +29,8 @@ MERCHANT_ACTS: Mapping[str, Act] = {
     "GetMerchant": read("merchant_id"),
     "UpdateMerchant": change("merchant.id"),
     "CloseMerchant": change("merchant_id"),
+    "SetMerchantPilot": change("merchant_id"),
+    "ListPilotMerchants": read(),
     "ListMerchantChanges": read("merchant_id"),
     "AddPlace": change("merchant_id", "store_id", made=["place.id"]),
     "ListPlaces": read("merchant_id", "store_id"),

@@ -15,7 +15,7 @@ from qrpay.barcode.v1 import device_pb2, device_pb2_grpc
 _GATEWAY = frozenset({"gateway"})
 ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "EnrollDevice": _GATEWAY,
-    "ListDevices": _GATEWAY,
+    "ListDevices": _GATEWAY | {"gateway-reader"},
     "RenewDevice": _GATEWAY,
     "RevokeDevice": _GATEWAY,
 }

@@ -21,6 +21,9 @@ from barcode_svc.store.history import Creation, StoredChange
 from chassis.clock import Clock
 from chassis.database import Database
 
+PILOTS_MAX = 1_000
+"""Merchants that can be pilots at a time."""
+
 
 class Merchants:
     """The records of merchants."""
@@ -105,6 +108,22 @@ class Merchants:
 
         return await self._change(merchant_id, change, actor=actor, act="merchant.closed")
 
+    async def set_pilot(self, merchant_id: str, *, pilot: bool, actor: str) -> Merchant:
+        """Send a merchant's payments to the next version first, or no longer. Raises
+        ``InvalidArgument``, ``MerchantNotFound``, ``MerchantClosed``, ``Unavailable``."""
+
+        def change(known: Merchant) -> Merchant:
+            merchant_model.check_editable(known, version=0)
+            return replace(known, pilot=pilot)
+
+        return await self._change(merchant_id, change, actor=actor, act="merchant.updated")
+
+    async def pilots(self) -> Sequence[str]:
+        """The ids of open merchants that are pilots. Raises ``Unavailable``."""
+        return await self._database.read(
+            lambda connection: store.select_pilots(connection, count_max=PILOTS_MAX)
+        )
+
     async def set_logo(self, merchant_id: str, sha256: str, *, actor: str) -> Merchant:
         """Make a stored picture a merchant's logo. Raises ``InvalidArgument``,
         ``MerchantNotFound``, ``MerchantClosed``, ``Unavailable``."""
@@ -166,6 +185,8 @@ class Merchants:
             if after.logo_sha256 != known.logo_sha256:
                 await store.insert_logo(connection, merchant_id, after.logo_sha256, create_time=now)
                 fields["logo_sha256"] = after.logo_sha256
+            if after.pilot != known.pilot:
+                fields["pilot"] = "true" if after.pilot else "false"
             await self.note(
                 connection,
                 Change(

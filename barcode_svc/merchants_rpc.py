@@ -18,18 +18,21 @@ from chassis.pagination import decode_page_token, encode_page_token, page_size_o
 from qrpay.barcode.v1 import merchant_pb2, merchant_pb2_grpc
 
 _WRITERS = frozenset({"gateway", "operator"})
+_READERS = _WRITERS | {"gateway-reader"}
 ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "RegisterMerchant": _WRITERS,
-    "GetMerchant": frozenset({"gateway", "payment", "operator"}),
+    "GetMerchant": _READERS | {"payment"},
     "UpdateMerchant": _WRITERS,
     "CloseMerchant": _WRITERS,
-    "ListMerchantChanges": _WRITERS,
+    "SetMerchantPilot": frozenset({"operator"}),
+    "ListPilotMerchants": _WRITERS,
+    "ListMerchantChanges": _READERS,
     "AddPlace": _WRITERS,
-    "ListPlaces": _WRITERS,
+    "ListPlaces": _READERS,
     "RenamePlace": _WRITERS,
     "ClosePlace": _WRITERS,
     "UploadLogo": _WRITERS,
-    "RenderLogo": frozenset({"gateway", "payment", "operator"}),
+    "RenderLogo": _READERS | {"payment"},
 }
 
 PAGE_SIZE_MAX = 200
@@ -92,6 +95,21 @@ class MerchantServicer(merchant_pb2_grpc.MerchantServiceServicer):
         """Close it for good."""
         merchant = await self._merchants.close(request.merchant_id, actor=request.actor)
         return merchant_pb2.CloseMerchantResponse(merchant=merchant_message(merchant))
+
+    async def SetMerchantPilot(
+        self, request: merchant_pb2.SetMerchantPilotRequest, context: Any
+    ) -> merchant_pb2.SetMerchantPilotResponse:
+        """Its payments go to the canary, or no longer."""
+        merchant = await self._merchants.set_pilot(
+            request.merchant_id, pilot=request.pilot, actor=request.actor
+        )
+        return merchant_pb2.SetMerchantPilotResponse(merchant=merchant_message(merchant))
+
+    async def ListPilotMerchants(
+        self, request: merchant_pb2.ListPilotMerchantsRequest, context: Any
+    ) -> merchant_pb2.ListPilotMerchantsResponse:
+        """All there are."""
+        return merchant_pb2.ListPilotMerchantsResponse(merchant_ids=await self._merchants.pilots())
 
     async def ListMerchantChanges(
         self, request: merchant_pb2.ListMerchantChangesRequest, context: Any
@@ -214,6 +232,7 @@ def merchant_message(merchant: Merchant) -> merchant_pb2.Merchant:
         version=merchant.version,
         closed=merchant.closed,
         logo_sha256=merchant.logo_sha256,
+        pilot=merchant.pilot,
     )
     if merchant.local is not None:
         message.local.language_code = merchant.local.language_code

@@ -67,6 +67,8 @@ class Merchant:
     """Its codes can no longer be paid."""
     logo_sha256: str = ""
     """Of its logo, in hex; empty: none."""
+    pilot: bool = False
+    """Its payments go to the next version first."""
 
 
 class Place(NamedTuple):

@@ -38,11 +38,11 @@ ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "IssueBarcode": frozenset({"gateway"}),
     "IssueBarcodes": frozenset({"gateway"}),
     "RedeemBarcodes": frozenset({"payment"}),
-    "RenderMerchantQr": frozenset({"gateway", "payment", "operator"}),
-    "RenderPoster": frozenset({"gateway", "operator"}),
+    "RenderMerchantQr": frozenset({"gateway", "gateway-reader", "payment", "operator"}),
+    "RenderPoster": frozenset({"gateway", "gateway-reader", "operator"}),
     "RevokeMerchantQr": frozenset({"gateway", "operator"}),
     "DecodeQrs": frozenset({"gateway", "payment"}),
-    "ListQrKeys": frozenset({"gateway", "payment", "operator"}),
+    "ListQrKeys": frozenset({"gateway", "gateway-reader", "payment", "operator"}),
 }
 
 _FORMATS: Mapping[int, QrFormat] = {

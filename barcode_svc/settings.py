@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from barcode_svc.barcodes import BarcodeLimits, MissBudget
 from barcode_svc.device_keys import DeviceKeys
@@ -16,6 +17,7 @@ from chassis.settings import (
     SettingsError,
 )
 from chassis.signing import read_key
+from chassis.tls import TlsFiles
 
 CODE_HMAC_KEY_LENGTH_MIN = 32
 _DAY_SECONDS = 86_400
@@ -30,7 +32,9 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
     """PostgreSQL, as the service's own role."""
     database_connections_max: PositiveInt = 8
     valkey_url: Secret
-    """Valkey (or Redis): one primary, as the service's own user."""
+    """Valkey (or Redis): one primary, as the service's own user. ``rediss://``: with TLS."""
+    valkey_ca_file: str = ""
+    """The authority that such a server must be of, PEM; empty: that of the mesh."""
     valkey_connections_max: PositiveInt = 16
     valkey_seconds_max: PositiveSeconds = 1.0
     """How long one command may take, waiting for a connection included."""
@@ -185,6 +189,12 @@ class BarcodeSettings(ProcessSettings, frozen=True, kw_only=True):
         """What follows from the keys for offline codes."""
         previous = self.offline_key_previous
         return DeviceKeys(self.offline_key, [previous] if previous != _NO_SECRET else [])
+
+    @property
+    def valkey_tls(self) -> TlsFiles:
+        """The files of a connection to Valkey with TLS."""
+        ca_file = Path(self.valkey_ca_file) if self.valkey_ca_file else self.tls_ca_file
+        return self.tls._replace(ca_file=ca_file)
 
     @property
     def limits(self) -> BarcodeLimits:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -52,6 +53,7 @@ MERCHANTS = Table(
     Column("version", BigInteger, nullable=False),
     _time("close_time", nullable=True),
     _code("logo_sha256", nullable=True),
+    Column("pilot", Boolean, nullable=False),
     PrimaryKeyConstraint("id", name="pk_merchants"),
 )
 """The shops that take QR payments."""

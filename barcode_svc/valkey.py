@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -18,6 +19,7 @@ from chassis.errors import Unavailable
 from chassis.logs import get_logger
 from chassis.metrics import SECONDS, Gauge, Histogram
 from chassis.settings import Secret
+from chassis.tls import ClientContext, TlsFiles
 
 Result = TypeVar("Result")
 Script = Callable[..., Awaitable[Any]]
@@ -83,15 +85,23 @@ class Valkey:
 
 @asynccontextmanager
 async def open_valkey(
-    url: Secret, *, client_name: str, connections_max: int = 16, seconds_max: float = 1.0
+    url: Secret,
+    *,
+    client_name: str,
+    connections_max: int = 16,
+    seconds_max: float = 1.0,
+    tls: TlsFiles | None = None,
 ) -> AsyncIterator[Valkey]:
     """A client for ``url`` (``redis://user:password@host:port/0``).
+
+    With ``rediss://`` the server must prove its host name to the authority of ``tls``, and is shown
+    the certificate: what the files hold whenever a connection is made. Raises ValueError.
 
     Connects when used, and again after outages. Nothing is repeated here: whether a command that
     got no answer may be sent again is known to whoever sent it.
     """
-    pool = BlockingConnectionPool.from_url(
-        url.reveal(),
+    pool = BlockingConnectionPool(
+        **_where(url, tls),
         max_connections=connections_max,
         timeout=seconds_max,
         socket_connect_timeout=seconds_max,
@@ -110,6 +120,27 @@ async def open_valkey(
     finally:
         await client.aclose()
         await pool.disconnect()
+
+
+class _EncryptedConnection(SSLConnection):
+    """redis-py would keep for ever what it found in the files, and trust all of the system's
+    authorities beside ours."""
+
+    def __init__(self, *, context: ClientContext, **named: Any) -> None:
+        super().__init__(**named)
+        self._context = context
+
+    def _connection_arguments(self) -> dict[str, Any]:
+        return {**super()._connection_arguments(), "ssl": self._context}
+
+
+def _where(url: Secret, tls: TlsFiles | None) -> dict[str, Any]:
+    options: dict[str, Any] = dict(parse_url(url.reveal()))
+    if options.get("connection_class") is SSLConnection:
+        if tls is None:
+            raise ValueError("a rediss:// URL needs certificates")
+        options.update(connection_class=_EncryptedConnection, context=ClientContext.of(tls))
+    return options
 
 
 async def _ping(client: Redis) -> bool:

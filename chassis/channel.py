@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import grpc
@@ -14,9 +14,17 @@ from opentelemetry import trace
 
 from chassis import tracing
 from chassis.errors import DeadlineExceeded, from_rpc_error
+from chassis.renewing import RenewingChannel
 from chassis.rpc_metrics import count_made, method_name
 from chassis.telemetry import TRACEPARENT, traceparent_of_current_span
-from chassis.tls import IDENTITY_SUFFIX, TlsFiles, channel_credentials
+from chassis.tls import (
+    IDENTITY_SUFFIX,
+    RELOAD_SECONDS,
+    Identity,
+    TlsFiles,
+    TlsWatch,
+    channel_credentials,
+)
 
 ResponseType = TypeVar("ResponseType")
 
@@ -59,15 +67,26 @@ _SERVICE_CONFIG = json.dumps(
 )
 
 
-def open_channel(target: str, *, identity: str, tls: TlsFiles) -> grpc.aio.Channel:
+def open_channel(
+    target: str, *, identity: str, tls: TlsFiles, reload_seconds: float = RELOAD_SECONDS
+) -> grpc.aio.Channel:
     """A channel to the service at ``target`` that must prove to be ``identity`` of the mesh.
 
     ``target`` is ``host:port`` or a gRPC name such as ``dns:///payment:7000``: all addresses behind
-    a name are used in turn. Connects by itself and for ever.
+    a name are used in turn. Connects by itself and for ever, with the certificate that is in the
+    files then: they are looked at every ``reload_seconds``. Raises ``TlsFault``.
     """
+    return RenewingChannel(
+        lambda own: _secure_channel(target, identity, own),
+        watch=TlsWatch(tls),
+        every_seconds=reload_seconds,
+    )
+
+
+def _secure_channel(target: str, identity: str, own: Identity) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(
         target,
-        channel_credentials(tls),
+        channel_credentials(own),
         options=[
             # The certificate names the identity and not the address, so one certificate serves
             # wherever the process runs.
@@ -104,6 +123,10 @@ async def call(
     is being served, whichever is sooner. Raises what the other side raised as ``ServiceError``,
     ``Unavailable`` if it cannot be reached, ``DeadlineExceeded`` if time is over.
     """
+    # Of a channel that may be renewed; anything else is the method itself.
+    method = cast(
+        "grpc.aio.UnaryUnaryMultiCallable[Any, ResponseType]", getattr(method, "current", method)
+    )
     timeout_seconds = _remaining(timeout_seconds)
     began, status = time.perf_counter(), "CANCELLED"
     try:

@@ -21,24 +21,31 @@ _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9]+")
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 _UNITS = {"s": "seconds", "ms": "milliseconds", "By": "bytes", "%": "percent", "1": ""}
 """Those that we and our libraries use; others are appended as they are."""
+_TRACK, _STABLE = "qrpay.track", "stable"
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
 def pieces(data: MetricsData) -> Iterator[str]:
     """The text, a family's head or a series at a time. A family that has been written is not
-    written again: a scrape with a name in it twice is refused as a whole."""
+    written again: a scrape with a name in it twice is refused as a whole.
+
+    Every series of a canary has the label ``qrpay_track``: as many series as before, and each can
+    be compared with everybody else's without a join. A process of the stable track has it in
+    ``target_info`` alone.
+    """
     written: set[str] = set()
     resource = data.resource_metrics[0].resource.attributes if data.resource_metrics else {}
     yield "# HELP target_info The process.\n# TYPE target_info gauge\n"
     yield f"target_info{_braces(_labels(resource))} 1\n"
+    track = {_TRACK: resource[_TRACK]} if resource.get(_TRACK, _STABLE) != _STABLE else {}
     for of_resource in data.resource_metrics:
         for scope in of_resource.scope_metrics:
             for metric in scope.metrics:
                 name = prometheus_name(metric)
                 if name not in written:
                     written.add(name)
-                    yield from _family(name, metric)
+                    yield from _family(name, metric, track)
 
 
 def prometheus_name(metric: Metric) -> str:
@@ -59,7 +66,7 @@ def _grows(metric: Metric) -> bool:
     return isinstance(metric.data, Sum) and metric.data.is_monotonic
 
 
-def _family(name: str, metric: Metric) -> Iterator[str]:
+def _family(name: str, metric: Metric, every: Mapping[str, Any]) -> Iterator[str]:
     data = metric.data
     if isinstance(data, Histogram):
         kind = "histogram"
@@ -71,14 +78,15 @@ def _family(name: str, metric: Metric) -> Iterator[str]:
     yield f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
     if isinstance(data, Histogram):
         for buckets in data.data_points:
-            yield _buckets(name, buckets)
+            yield _buckets(name, buckets, every)
     else:
         for point in data.data_points:
-            yield f"{name}{_braces(_labels(point.attributes or {}))} {_number(point.value)}\n"
+            labels = _labels({**(point.attributes or {}), **every})
+            yield f"{name}{_braces(labels)} {_number(point.value)}\n"
 
 
-def _buckets(name: str, point: Any) -> str:
-    labels = _labels(point.attributes)
+def _buckets(name: str, point: Any, every: Mapping[str, Any]) -> str:
+    labels = _labels({**point.attributes, **every})
     start = f'{name}_bucket{{{labels}{"," if labels else ""}le="'
     bounds = [*map(_number, point.explicit_bounds), "+Inf"]
     counts = accumulate(point.bucket_counts)

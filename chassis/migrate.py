@@ -7,6 +7,7 @@ was applied never changes again; its checksum is kept to say so.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from pathlib import Path
@@ -25,8 +26,11 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY,
     sha256 bytea NOT NULL,
     apply_time timestamptz NOT NULL DEFAULT now()
-)
+);
+-- Processes look whether the tables they need are there, as their own role. Nobody else gets in.
+GRANT SELECT ON schema_migrations TO PUBLIC
 """
+_LOOK_SECONDS = 1.0
 
 
 class MigrationError(Exception):
@@ -60,6 +64,45 @@ async def migrate(url: Secret | str, directory: Path, *, phase: str = "all") -> 
             for path, content in files
             if phase in ("all", _moment(path)) and await _apply(connection, path, content, known)
         ]
+
+
+async def wait_until_migrated(
+    url: Secret | str, directory: Path, *, seconds: float, look_seconds: float = _LOOK_SECONDS
+) -> None:
+    """Return as soon as every ``pre`` file of ``directory`` is applied; change nothing.
+
+    ``url``: of the service's own role. A database that cannot be reached yet is waited for, too.
+    Raises ``MigrationError`` if it is not so after ``seconds``.
+    """
+    wanted = {path.name for path in _files(directory) if _moment(path) == "pre"}
+    text = url.reveal() if isinstance(url, Secret) else url
+    missing: set[str] | None = None
+    try:
+        async with asyncio.timeout(seconds):
+            while (missing := await _missing(text, wanted)) is None or missing:  # noqa: ASYNC110
+                await asyncio.sleep(look_seconds)
+    except TimeoutError:
+        why = "the database cannot be reached"
+        if missing:
+            why = f"not applied: {', '.join(sorted(missing))}"
+        raise MigrationError(f"{why}, after {seconds:.0f} s") from None
+
+
+async def _missing(url: str, wanted: set[str]) -> set[str] | None:
+    """Those of the wanted files that were not applied; None if nobody can say."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            url, autocommit=True, row_factory=tuple_row, connect_timeout=10
+        )
+        async with connection:
+            cursor = await connection.execute("SELECT name FROM schema_migrations")
+            return wanted - {name for (name,) in await cursor.fetchall()}
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is None:
+            raise MigrationError("DATABASE_URL is not a PostgreSQL URL") from None
+        return wanted  # nobody has migrated yet, or nobody who lets us look
+    except psycopg.OperationalError:
+        return None
 
 
 async def _apply(

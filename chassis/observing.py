@@ -28,6 +28,7 @@ async def observing(settings: ProcessSettings, *, service_name: str) -> AsyncIte
         endpoint=settings.otel_exporter_otlp_endpoint,
         sample_ratio=settings.otel_traces_sampler_arg,
         slow_seconds=settings.trace_slow_seconds,
+        track=settings.track,
         scraped=bool(settings.admin_listen),
     ) as collect:
         watching = asyncio.create_task(_watch_the_loop(), name="event loop lag")

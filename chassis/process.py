@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from chassis.migrate import MigrationError, migrate
+from chassis.migrate import MigrationError, migrate, wait_until_migrated
 from chassis.settings import Secret, SettingsError, load_settings
+from chassis.tls import TlsFault
 
 _COLLECT_AFTER_CONTAINERS = 50_000
 
@@ -25,11 +26,19 @@ class MigrationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """PostgreSQL URL of the role that owns the tables."""
 
 
-def run(main: Callable[[], Awaitable[None]], *, migrations: Path | None = None) -> None:
-    """Run a process's ``main``; or, with the argument ``migrate``, apply its migrations.
+class WaitingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``migrate --wait`` needs."""
 
-    Exits 0 when it ended as asked, 2 when the settings are wrong (each fault on a line), 1
-    otherwise.
+    database_url: Secret
+    """PostgreSQL URL of the service's own role."""
+
+
+def run(main: Callable[[], Awaitable[None]], *, migrations: Path | None = None) -> None:
+    """Run a process's ``main``; or, with the argument ``migrate``, apply its migrations, and with
+    ``migrate --wait`` wait until they are applied.
+
+    Exits 0 when it ended as asked, 2 when the settings or the certificate are wrong (each fault on
+    a line), 1 otherwise.
     """
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     if migrations:
@@ -41,16 +50,30 @@ def run(main: Callable[[], Awaitable[None]], *, migrations: Path | None = None) 
             default="all",
             help="pre: before the new code runs; post: after the old code is gone",
         )
+        migrating.add_argument(
+            "--wait",
+            action="store_true",
+            help="change nothing: return once somebody else has applied all of phase pre",
+        )
+        migrating.add_argument(
+            "--wait-seconds", type=float, default=600.0, help="how long to wait for that"
+        )
     arguments = parser.parse_args()
     _calm_the_collector()
     try:
         if migrations and arguments.command == "migrate":
-            uvloop.run(_migrate(migrations, phase=arguments.phase))
+            if arguments.wait:
+                uvloop.run(_wait(migrations, seconds=arguments.wait_seconds))
+            else:
+                uvloop.run(_migrate(migrations, phase=arguments.phase))
         else:
             uvloop.run(_as_coroutine(main))
     except SettingsError as error:
         for fault in error.faults:
             print(f"setting: {fault}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except TlsFault as fault:
+        print(f"certificate: {fault}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     except MigrationError as error:
         print(f"migration: {error}", file=sys.stderr)  # noqa: T201
@@ -79,3 +102,8 @@ async def _migrate(directory: Path, *, phase: str) -> None:
     applied = await migrate(settings.migration_database_url, directory, phase=phase)
     for name in applied:
         print(f"applied {name}")  # noqa: T201
+
+
+async def _wait(directory: Path, *, seconds: float) -> None:
+    settings = load_settings(WaitingSettings)
+    await wait_until_migrated(settings.database_url, directory, seconds=seconds)

@@ -18,8 +18,9 @@ from chassis.audit.acts import Act, check_acts
 from chassis.audit.trail import AuditTrail
 from chassis.interceptors import Shell
 from chassis.logs import get_logger
+from chassis.probes import Probes, probe_port
 from chassis.settings import ProcessSettings
-from chassis.tls import server_credentials
+from chassis.tls import TlsWatch, server_credentials
 
 _LOG = get_logger(__name__)
 
@@ -69,6 +70,8 @@ class Serving:
 
     port: int
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    probe_port: int = 0
+    """Where probes are answered; 0 if nowhere."""
 
 
 async def serve(
@@ -83,14 +86,27 @@ async def serve(
     """Serve until SIGTERM or SIGINT, then drain and return.
 
     ``readiness`` says whether the process can do its work now; it decides the health of each
-    service by name. The health of the whole process (the empty name) is SERVING as long as it
-    lives: a dependency that is down must not get us restarted. ``trail`` is where calls are
-    recorded; without one, none are.
+    service by name, and the readiness probe. The health of the whole process (the empty name) is
+    SERVING as long as it lives: a dependency that is down must not get us restarted. ``trail`` is
+    where calls are recorded; without one, none are.
 
     Drain: health turns NOT_SERVING; after ``drain_delay_seconds`` new calls are refused, those
     begun are finished, background work stops; all within ``drain_seconds``. Raises what a
     background task raised.
     """
+    async with probe_port(settings.probe_listen) as probes:
+        await _serve(settings, services, background, readiness, trail, on_started, probes)
+
+
+async def _serve(
+    settings: ProcessSettings,
+    services: Sequence[RpcService],
+    background: Sequence[Background],
+    readiness: Callable[[], Awaitable[bool]] | None,
+    trail: AuditTrail | None,
+    on_started: Callable[[Serving], None] | None,
+    probes: Probes,
+) -> None:
     server = _build_server(settings, services, trail)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
@@ -98,22 +114,31 @@ async def serve(
     reflection.enable_server_reflection(
         [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server
     )
-    port = server.add_secure_port(settings.grpc_listen, server_credentials(settings.tls))
+    watch_tls = TlsWatch(settings.tls)
+    port = server.add_secure_port(settings.grpc_listen, server_credentials(watch_tls))
     for name in names:
         await health_servicer.set(name, _NOT_SERVING)
     await health_servicer.set("", _SERVING)
     await server.start()
-    serving = Serving(port)
+    serving = Serving(port, probe_port=probes.port)
     _stop_on_signals(serving.stopping)
     _LOG.info("serving", port=port, services=names, background=[item.name for item in background])
     if on_started:
         on_started(serving)
     stop_background = asyncio.Event()
     tasks = [asyncio.create_task(item.run(stop_background), name=item.name) for item in background]
-    watch = asyncio.create_task(_watch_readiness(health_servicer, names, readiness), name="ready")
+    watch = asyncio.create_task(
+        _watch_readiness(health_servicer, names, readiness, probes), name="ready"
+    )
+    renewing = asyncio.create_task(
+        watch_tls.keep_looking(settings.tls_reload_seconds), name="certificate"
+    )
+    probes.started = True
     failed = await _until_stopped(serving.stopping, tasks)
     _LOG.info("draining")
+    probes.draining = True
     watch.cancel()
+    renewing.cancel()
     await health_servicer.enter_graceful_shutdown()
     if not failed:
         await asyncio.sleep(settings.drain_delay_seconds)
@@ -196,10 +221,11 @@ async def _watch_readiness(
     health_servicer: health.aio.HealthServicer,
     names: Sequence[str],
     readiness: Callable[[], Awaitable[bool]] | None,
+    probes: Probes,
 ) -> None:
     before: bool | None = None
     while True:
-        ready = await is_ready(readiness)
+        ready = probes.ready = await is_ready(readiness)
         if ready != before:
             _LOG.info("readiness", ready=ready)
             for name in names:

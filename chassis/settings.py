@@ -11,16 +11,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from chassis.tls import TlsFiles
+from chassis.tls import RELOAD_SECONDS, TlsFiles
 
 SettingsType = TypeVar("SettingsType", bound=msgspec.Struct)
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
+Track = Literal["stable", "canary"]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -67,11 +68,19 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The certificate's private key, PEM."""
     tls_ca_file: Path
     """The certificates of the authority that signs every identity of the mesh, PEM."""
+    tls_reload_seconds: PositiveSeconds = RELOAD_SECONDS
+    """How often it is looked whether the three files changed; new connections use what is there."""
     admin_listen: Annotated[str, msgspec.Meta(pattern=r"^$|^.+:[0-9]{1,5}$")] = "127.0.0.1:0"
     """Address and port of the admin port (metrics, liveness), which asks nobody who they are; port
     0 takes a free one. Empty: there is none."""
+    probe_listen: Annotated[str, msgspec.Meta(pattern=r"^$|^.+:[0-9]{1,5}$")] = ""
+    """Address and port of the probe port: gRPC health in plain text, for kubelet, which speaks no
+    TLS; port 0 takes a free one. Empty: there is none."""
     readings_every_seconds: PositiveSeconds = 15.0
     """How often metrics are read that take a question to a database or to the queue."""
+    track: Track = "stable"
+    """Whether this process is one of everybody's or of the next version's, which runs beside it for
+    a few. Told with every trace and metric."""
     otel_exporter_otlp_endpoint: str = ""
     """Where traces and metrics go, over OTLP/gRPC; empty: no spans are made."""
     otel_traces_sampler_arg: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01

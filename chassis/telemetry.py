@@ -37,6 +37,7 @@ def telemetry(
     endpoint: str,
     sample_ratio: float,
     slow_seconds: float,
+    track: str = "stable",
     scraped: bool = False,
 ) -> Iterator[Collect | None]:
     """Send this process's spans and metrics to ``endpoint`` (OTLP/gRPC) for the time of the block.
@@ -58,6 +59,7 @@ def telemetry(
             "service.name": service_name,
             "service.namespace": "qrpay",
             "service.instance.id": str(uuid.uuid4()),
+            "qrpay.track": track,
         }
     )
     with ExitStack() as stack:

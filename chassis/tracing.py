@@ -37,7 +37,7 @@ _LATE_PER_SECOND_MAX = 50
 """Traces that are made afterwards, per process: a flood of failures must not cost as much as a
 flood of payments."""
 
-INSIDE = frozenset({"gateway", "payment", "wallet", "ledger", "barcode"})
+INSIDE = frozenset({"gateway", "gateway-reader", "payment", "wallet", "ledger", "barcode"})
 """The identities of the mesh whose calls continue what came in elsewhere. A trace begins at an
 edge: with an HTTP request, or with a call of anybody else."""
 

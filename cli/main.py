@@ -26,6 +26,7 @@ COMMANDS = {
     "token": CommandEntry("cli.token", "Print a token to call the HTTP API with."),
     "qr": CommandEntry("cli.qr", "Read and check EMVCo payment codes."),
     "payment": CommandEntry("cli.payment", "Show where a payment has been."),
+    "merchant": CommandEntry("cli.merchant", "Show a merchant, and make it a pilot."),
     "dead-letters": CommandEntry("cli.dead_letters", "See to payments that could not be done."),
     "receipt": CommandEntry("cli.receipt", "Check that a payment is in the signed book."),
     "ledger": CommandEntry("cli.ledger", "Read the book, check and correct it."),

@@ -21,7 +21,7 @@ from chassis.tls import IDENTITY_SUFFIX, TlsFiles
 from embedded.layout import certificate_files
 from embedded.passwords import write_private
 
-IDENTITIES = ("wallet", "payment", "ledger", "barcode", "gateway", "operator")
+IDENTITIES = ("wallet", "payment", "ledger", "barcode", "gateway", "gateway-reader", "operator")
 
 _AUTHORITY_LIFE = timedelta(days=5 * 365)
 _AUTHORITY_RENEWAL = timedelta(days=400)

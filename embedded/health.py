@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from chassis.tls import IDENTITY_SUFFIX, TlsFiles, channel_credentials
+from chassis.tls import IDENTITY_SUFFIX, TlsFiles, channel_credentials, read_identity
 from embedded.certificates import tls_files
 from embedded.child import Check
 from embedded.errors import NotReady
@@ -49,7 +49,7 @@ async def check_grpc(*, port: int, identity: str, service: str, tls: TlsFiles) -
     await check_listening(port)
     options = [("grpc.ssl_target_name_override", identity + IDENTITY_SUFFIX)]
     async with grpc.aio.secure_channel(
-        f"{LOOPBACK}:{port}", channel_credentials(tls), options=options
+        f"{LOOPBACK}:{port}", channel_credentials(read_identity(tls)), options=options
     ) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)  # its type stubs name no methods
         request = health_pb2.HealthCheckRequest(service=service)

@@ -7,10 +7,12 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from chassis.tls import TlsFiles
 from embedded.binaries import NATS_DISTRIBUTION, find_binary
 from embedded.child import Command, ServerProcess, running
 from embedded.errors import NotReady
@@ -98,16 +100,19 @@ class NatsServer(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[NatsUser, ...]
     process: ServerProcess
     """To kill it and start it again."""
+    encrypted: bool = False
+    """Whether it demands TLS, and a certificate."""
 
     def url_for(self, name: str) -> str:
         """The URL of one user ("payment", "ledger", "gateway"). Raises KeyError."""
         passwords = {user.name: user.password for user in self.users}
-        return nats_url(user=name, password=passwords[name], port=self.port)
+        scheme = "tls" if self.encrypted else "nats"
+        return nats_url(user=name, password=passwords[name], port=self.port, scheme=scheme)
 
 
-def nats_url(*, user: str, password: str, port: int) -> str:
+def nats_url(*, user: str, password: str, port: int, scheme: str = "nats") -> str:
     """The URL of a server on this machine's loopback."""
-    return f"nats://{user}:{password}@{LOOPBACK}:{port}"
+    return f"{scheme}://{user}:{password}@{LOOPBACK}:{port}"
 
 
 def service_users(passwords: dict[str, str]) -> tuple[NatsUser, ...]:
@@ -127,15 +132,17 @@ def nats_command(
     users: Sequence[NatsUser],
     log_file: Path,
     durable: bool = True,
+    tls: TlsFiles | None = None,
 ) -> Command:
     """Write the configuration into `directory` and say how to start the server.
 
-    `durable=False` is for tests: the disk is written when the system likes.
+    `durable=False` is for tests: the disk is written when the system likes. With `tls` it demands
+    a certificate of everybody.
     """
     directory.mkdir(mode=0o700, exist_ok=True)
     configuration = directory / "nats.conf"
     # JSON is a subset of the configuration language.
-    settings = {
+    settings: dict[str, Any] = {
         "server_name": "qrpay",
         "listen": f"{LOOPBACK}:{port}",
         "http": f"{LOOPBACK}:{monitor_port}",
@@ -150,6 +157,10 @@ def nats_command(
         },
         "authorization": {"users": [_user_entry(user) for user in users]},
     }
+    if tls is not None:
+        names = ("cert_file", "key_file", "ca_file")
+        settings["tls"] = {name: str(file) for name, file in zip(names, tls, strict=True)}
+        settings["tls"]["verify"] = True
     write_private(configuration, msgspec.json.format(msgspec.json.encode(settings)).decode() + "\n")
     server = find_binary(NATS_DISTRIBUTION, "nats-server")
     return Command(
@@ -220,7 +231,11 @@ async def _expect(reader: asyncio.StreamReader, start: bytes) -> bytes:
 
 @asynccontextmanager
 async def running_nats(
-    directory: Path, *, users: Sequence[NatsUser] | None = None, durable: bool = False
+    directory: Path,
+    *,
+    users: Sequence[NatsUser] | None = None,
+    durable: bool = False,
+    tls: TlsFiles | None = None,
 ) -> AsyncIterator[NatsServer]:
     """Start a NATS server with JetStream in an existing directory; stop it at the end.
 
@@ -237,7 +252,15 @@ async def running_nats(
         users=users,
         log_file=directory / "nats.log",
         durable=durable,
+        tls=tls,
     )
-    url = nats_url(user=users[0].name, password=users[0].password, port=port)
+    url = nats_url(
+        user=users[0].name,
+        password=users[0].password,
+        port=port,
+        scheme="tls" if tls is not None else "nats",
+    )
     async with running(command, lambda: check_nats(url)) as process:
-        yield NatsServer(url=url, port=port, users=tuple(users), process=process)
+        yield NatsServer(
+            url=url, port=port, users=tuple(users), process=process, encrypted=tls is not None
+        )

@@ -34,7 +34,10 @@ def build_app(
     resources: dict[str, dict[str, Endpoint]] = {}
     for operation in operations:
         resources.setdefault(operation.path, {})[operation.method] = endpoint(operation)
-    served = {path: Resource(endpoints) for path, endpoints in resources.items()}
+    served = {
+        path: Resource(endpoints, read_only=settings.qrpay_read_only)
+        for path, endpoints in resources.items()
+    }
     # From the inside to the outside; a request meets them in the opposite order.
     app: ASGIApp = Router(
         routes=[Route(path, endpoint=resource) for path, resource in served.items()],
@@ -47,7 +50,9 @@ def build_app(
         app = CORSMiddleware(
             app,
             allow_origins=settings.cors_allow_origins,
-            allow_methods=sorted({operation.method for operation in operations}),
+            allow_methods=["GET"]
+            if settings.qrpay_read_only
+            else sorted({operation.method for operation in operations}),
             allow_headers=_CORS_REQUEST_HEADERS,
             expose_headers=_CORS_ANSWER_HEADERS,
         )
@@ -55,10 +60,15 @@ def build_app(
 
 
 class Resource:
-    """One path: an endpoint per method."""
+    """One path: an endpoint per method; of a gateway that is read only, for reading."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
-        self._endpoints = dict(endpoints)
+    def __init__(self, endpoints: Mapping[str, Endpoint], *, read_only: bool) -> None:
+        self._refusal = "read-only" if read_only else "method-not-allowed"
+        self._endpoints = {
+            method: endpoint
+            for method, endpoint in endpoints.items()
+            if method == "GET" or not read_only
+        }
         reading = self._endpoints.get("GET")
         if reading is not None and not reading.operation.streams:
             # The server leaves the body out (RFC 9110, section 9.3.2).
@@ -69,7 +79,7 @@ class Resource:
         """Serve one request."""
         endpoint = self._endpoints.get(scope["method"])
         if endpoint is None:
-            raise Problem("method-not-allowed", headers=[(b"allow", self._allow)])
+            raise Problem(self._refusal, headers=[(b"allow", self._allow)])
         operation = endpoint.operation
         scope["qrpay.route"] = operation.path
         scope["qrpay.streams"] = operation.streams

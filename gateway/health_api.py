@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from chassis.probes import Probes
 from gateway import answers
 from gateway.operation import Call, Reply
 from gateway.replies import json_reply
 from gateway.upstream import Upstream
+
+_LOOK_SECONDS = 0.1
 
 
 class Readiness:
@@ -40,9 +43,13 @@ class Readiness:
             return ["end"]
         return [name for name, there in self._checks.items() if not there()]
 
-    async def run(self) -> None:
-        """Ask every service until each has answered once."""
+    async def run(self, probes: Probes) -> None:
+        """Ask every service until each has answered once, and tell the probes when all is there:
+        once it is, it stays."""
         await asyncio.gather(*(self._ask(name) for name in self._upstream.channels))
+        while self.waiting_for():  # noqa: ASYNC110 - of things that nobody announces
+            await asyncio.sleep(_LOOK_SECONDS)
+        probes.ready = True
 
     async def _ask(self, name: str) -> None:
         await self._upstream.wait_until_answering(name)

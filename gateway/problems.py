@@ -22,7 +22,6 @@ CONTENT_TYPE = b"application/problem+json"
 
 _ERRORS_MAX = 32
 _FIELD_CHARACTERS_MAX = 64
-
 _LOG = get_logger(__name__)
 
 
@@ -85,6 +84,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "method-not-allowed": ProblemType(
         405, "This method is not allowed here", "The Allow header names the methods there are."
     ),
+    "read-only": ProblemType(405, "Nothing can be changed here", "This address only reads."),
     "too-many-devices": ProblemType(
         409, "You have as many devices as one may have", "Revoke one of them first."
     ),

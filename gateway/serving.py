@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from chassis.clock import Clock
 from chassis.jetstream import JetStream, connect
 from chassis.logs import get_logger
+from chassis.probes import Probes, probe_port
 from chassis.server import Serving
 from chassis.settings import SettingsError
 from chassis.studio import Studio, open_studio
@@ -36,6 +37,7 @@ from gateway.meters import watch
 from gateway.operation import Operation
 from gateway.payment_events import PaymentEvents
 from gateway.payments_api import PaymentsApi
+from gateway.pilots import Canary
 from gateway.rate_limit import RateLimiter
 from gateway.receipts_api import ReceiptsApi
 from gateway.routes import Handlers, operations
@@ -63,8 +65,9 @@ async def serve(
     """
     settings.check()
     async with (
+        probe_port(settings.probe_listen) as probes,
         open_upstream(settings) as upstream,
-        connect(settings.nats_url, name="gateway") as queue,
+        connect(settings.nats_url, name="gateway", tls=settings.tls) as queue,
         open_studio(
             processes_max=1,
             waiting_max=settings.statements_max,
@@ -74,7 +77,7 @@ async def serve(
         gateway = _Gateway(
             settings=settings, clock=clock, upstream=upstream, queue=queue, studio=studio
         )
-        await gateway.run(on_started)
+        await gateway.run(probes, on_started)
 
 
 class _Gateway:
@@ -110,6 +113,7 @@ class _Gateway:
             keys_loaded=lambda: self._keys.loaded,
             events_seen=lambda: self._feed.connected_once,
         )
+        self._canary = _canary(upstream, clock) if settings.canary_payment_target else None
         self._submitter = Submitter(
             upstream.submit,
             size_max=settings.submit_batch_max,
@@ -119,32 +123,36 @@ class _Gateway:
             patience_seconds=settings.submit_patience_seconds,
             seconds=settings.upstream_seconds,
             monotonic=clock.monotonic,
+            canary=self._canary,
         )
 
-    async def run(self, on_started: Callable[[Serving], None] | None) -> None:
+    async def run(self, probes: Probes, on_started: Callable[[Serving], None] | None) -> None:
         """Serve until told to stop, then drain."""
         settings = self._settings
         listener = listen(settings.http_listen)
         intake = Intake(payments_max=settings.intake_payments_max, monotonic=self._clock.monotonic)
         server = HttpServer(self._app(), settings=settings, intake=intake)
         stop_watching = watch(intake, self._events)
-        serving = Serving(listener.getsockname()[1])
+        serving = Serving(listener.getsockname()[1], probe_port=probes.port)
         _stop_on_signals(serving.stopping)
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(self._keys.run(), name="keys"),
                 tasks.create_task(self._feed.run(), name="events"),
-                tasks.create_task(self._readiness.run(), name="readiness"),
+                tasks.create_task(self._readiness.run(probes), name="readiness"),
                 tasks.create_task(self._events.recheck_waiters(self._read), name="recheck"),
                 tasks.create_task(self._watch(), name="lost events"),
             ]
+            if self._canary is not None:
+                background.append(tasks.create_task(self._canary.run(), name="canary"))
             http = tasks.create_task(server.serve(sockets=[listener]), name="http")
+            probes.started = True
             _LOG.info("serving", port=serving.port)
             if on_started:
                 on_started(serving)
             await serving.stopping.wait()
             _LOG.info("draining")
-            self._readiness.draining = True
+            self._readiness.draining = probes.draining = True
             server.drain()
             await asyncio.sleep(settings.drain_delay_seconds)
             # First no new connections, then nobody waits any longer: a stream that ends now comes
@@ -197,7 +205,10 @@ class _Gateway:
                 docs=docs,
             )
         )
-        docs.publish(table)
+        if settings.qrpay_read_only:
+            docs.publish([operation for operation in table if operation.method == "GET"])
+        else:
+            docs.publish(table)
         return build_app(table, endpoint=self._endpoint_maker(), settings=settings)
 
     def _endpoint_maker(self) -> Callable[[Operation], Endpoint]:
@@ -251,6 +262,16 @@ class _Gateway:
             lambda owner_id: read_head(self._upstream, owner_id),
             every_seconds=self._settings.heartbeat_seconds,
         )
+
+
+def _canary(upstream: Upstream, clock: Clock) -> Canary:
+    return Canary(
+        submit_canary=upstream.submit_to_canary,
+        submit_stable=upstream.submit,
+        list_pilots=upstream.list_pilots,
+        is_serving=upstream.canary_is_serving,
+        monotonic=clock.monotonic,
+    )
 
 
 def _key_source(settings: GatewaySettings) -> KeySource:

@@ -27,6 +27,11 @@ class GatewaySettings(ProcessSettings, frozen=True, kw_only=True):
     """gRPC target of ledger_svc; only receipts need it."""
     nats_url: Secret
     """NATS URL(s) with the gateway's user, separated by commas."""
+    canary_payment_target: str = ""
+    """gRPC target of the payment_svc for payments of pilot merchants; empty: there is none."""
+    qrpay_read_only: bool = False
+    """Serve what reads and nothing that changes: for a second address, with the identity
+    ``gateway-reader``."""
 
     jwks_file: str = ""
     """A JSON Web Key Set (RFC 7517) in a file; read again from time to time."""

@@ -15,7 +15,13 @@ from chassis import channel
 from chassis.errors import ServiceError, Unavailable, from_item_error
 from chassis.logs import get_logger
 from gateway.settings import GatewaySettings
-from qrpay.barcode.v1 import barcode_pb2, barcode_pb2_grpc, device_pb2_grpc, merchant_pb2_grpc
+from qrpay.barcode.v1 import (
+    barcode_pb2,
+    barcode_pb2_grpc,
+    device_pb2_grpc,
+    merchant_pb2,
+    merchant_pb2_grpc,
+)
 from qrpay.ledger.v1 import ledger_pb2_grpc
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc, timeline_pb2_grpc
 from qrpay.wallet.v1 import wallet_pb2_grpc
@@ -24,6 +30,7 @@ ResponseType = TypeVar("ResponseType")
 
 _PROBE_SECONDS = 1.0
 _PROBE_PAUSE_SECONDS = 0.2
+_PAYMENT_SERVICE = payment_pb2.DESCRIPTOR.services_by_name["PaymentService"].full_name
 
 # What these mean is that the mesh refuses *us*: a fault of the installation, not of the user.
 _REFUSALS = {
@@ -48,8 +55,11 @@ class Upstream:
     device: device_pb2_grpc.DeviceServiceStub
     """Served by barcode_svc, too."""
     ledger: ledger_pb2_grpc.LedgerServiceStub
+    canary: payment_pb2_grpc.PaymentServiceStub | None = None
+    """The payment_svc for pilot merchants, if there is one."""
+    canary_health: Any = None  # its types name no methods
     channels: dict[str, grpc.aio.Channel]
-    """Those without which there is nothing to serve."""
+    """Those without which there is nothing to serve. The canary is not among them."""
     seconds: float
 
     async def call(
@@ -74,8 +84,37 @@ class Upstream:
     ) -> list[payment_pb2.SubmitPaymentResult | ServiceError]:
         """Submit a batch of payments; one outcome each, in order. Raises ``ServiceError`` if the
         batch as a whole was not answered."""
+        return await self._submit(self.payment, requests, seconds)
+
+    async def submit_to_canary(
+        self, requests: Sequence[payment_pb2.PaymentRequest], seconds: float
+    ) -> list[payment_pb2.SubmitPaymentResult | ServiceError]:
+        """As ``submit``, to the canary."""
+        assert self.canary is not None, "only where there is one"
+        return await self._submit(self.canary, requests, seconds)
+
+    async def canary_is_serving(self) -> bool:
+        """Whether the canary says that it accepts payments."""
+        request = health_pb2.HealthCheckRequest(service=_PAYMENT_SERVICE)
+        try:
+            answer = await self.canary_health.Check(request, timeout=_PROBE_SECONDS)
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    async def list_pilots(self) -> Sequence[str]:
+        """The ids of merchants that are pilots. Raises ``ServiceError``."""
+        request = merchant_pb2.ListPilotMerchantsRequest()
+        return (await self.call(self.merchants.ListPilotMerchants, request)).merchant_ids
+
+    async def _submit(
+        self,
+        payment: payment_pb2_grpc.PaymentServiceStub,
+        requests: Sequence[payment_pb2.PaymentRequest],
+        seconds: float,
+    ) -> list[payment_pb2.SubmitPaymentResult | ServiceError]:
         response = await self.call(
-            self.payment.SubmitPayments,
+            payment.SubmitPayments,
             payment_pb2.SubmitPaymentsRequest(items=requests),
             seconds=seconds,
         )
@@ -120,29 +159,37 @@ class Upstream:
 @asynccontextmanager
 async def open_upstream(settings: GatewaySettings) -> AsyncIterator[Upstream]:
     """Channels to all services for the time of the block. Returns at once, they connect lazily."""
-    targets = {
-        "payment": settings.payment_target,
-        "wallet": settings.wallet_target,
-        "barcode": settings.barcode_target,
-    }
     async with AsyncExitStack() as stack:
-        channels = {
-            name: await stack.enter_async_context(
-                channel.open_channel(target, identity=name, tls=settings.tls)
+
+        async def opened(target: str, identity: str) -> grpc.aio.Channel:
+            return await stack.enter_async_context(
+                channel.open_channel(
+                    target,
+                    identity=identity,
+                    tls=settings.tls,
+                    reload_seconds=settings.tls_reload_seconds,
+                )
             )
-            for name, target in targets.items()
-        }
-        ledger = await stack.enter_async_context(
-            channel.open_channel(settings.ledger_target, identity="ledger", tls=settings.tls)
-        )
+
+        payment = await opened(settings.payment_target, "payment")
+        wallet = await opened(settings.wallet_target, "wallet")
+        barcode = await opened(settings.barcode_target, "barcode")
+        ledger = await opened(settings.ledger_target, "ledger")
+        canary, canary_health = None, None
+        if settings.canary_payment_target:
+            beside = await opened(settings.canary_payment_target, "payment")
+            canary = payment_pb2_grpc.PaymentServiceStub(beside)
+            canary_health = health_pb2_grpc.HealthStub(beside)
         yield Upstream(
-            payment=payment_pb2_grpc.PaymentServiceStub(channels["payment"]),
-            timeline=timeline_pb2_grpc.TimelineServiceStub(channels["payment"]),
-            wallet=wallet_pb2_grpc.WalletServiceStub(channels["wallet"]),
-            barcode=barcode_pb2_grpc.BarcodeServiceStub(channels["barcode"]),
-            merchants=merchant_pb2_grpc.MerchantServiceStub(channels["barcode"]),
-            device=device_pb2_grpc.DeviceServiceStub(channels["barcode"]),
+            payment=payment_pb2_grpc.PaymentServiceStub(payment),
+            timeline=timeline_pb2_grpc.TimelineServiceStub(payment),
+            wallet=wallet_pb2_grpc.WalletServiceStub(wallet),
+            barcode=barcode_pb2_grpc.BarcodeServiceStub(barcode),
+            merchants=merchant_pb2_grpc.MerchantServiceStub(barcode),
+            device=device_pb2_grpc.DeviceServiceStub(barcode),
             ledger=ledger_pb2_grpc.LedgerServiceStub(ledger),
-            channels=channels,
+            canary=canary,
+            canary_health=canary_health,
+            channels={"payment": payment, "wallet": wallet, "barcode": barcode},
             seconds=settings.upstream_seconds,
         )

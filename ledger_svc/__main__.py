@@ -42,12 +42,19 @@ async def main() -> None:
                 settings.nats_url,
                 name="ledger",
                 streams=[heads_stream(replicas=settings.nats_replicas)],
+                tls=settings.tls,
             ) as jetstream,
             open_channel(
-                settings.payment_target, identity="payment", tls=settings.tls
+                settings.payment_target,
+                identity="payment",
+                tls=settings.tls,
+                reload_seconds=settings.tls_reload_seconds,
             ) as payment_channel,
             open_channel(
-                settings.wallet_target, identity="wallet", tls=settings.tls
+                settings.wallet_target,
+                identity="wallet",
+                tls=settings.tls,
+                reload_seconds=settings.tls_reload_seconds,
             ) as wallet_channel,
         ):
             parts = Parts(
@@ -63,8 +70,7 @@ async def main() -> None:
                 settings=settings,
                 services=parts.services,
                 background=parts.background,
-                # Readers do not need the queue: without it the book is only behind.
-                readiness=database.ping,
+                readiness=parts.is_ready,
                 trail=trail,
             )
 

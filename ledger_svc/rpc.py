@@ -21,13 +21,14 @@ from qrpay.ledger.v1 import ledger_pb2, ledger_pb2_grpc
 from qrpay.type.v1 import money_pb2
 
 _READERS = frozenset({"gateway", "operator"})
+_READ_ONLY = frozenset({"gateway-reader"})
 ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "BatchGetAccounts": _READERS,
     "ListAccounts": _READERS,
-    "GetTransaction": _READERS,
+    "GetTransaction": _READERS | _READ_ONLY,
     "GetTrialBalance": _READERS,
-    "GetReceipt": _READERS,
-    "ListReceiptKeys": _READERS,
+    "GetReceipt": _READERS | _READ_ONLY,
+    "ListReceiptKeys": _READERS | _READ_ONLY,
 }
 """Who may call what. There is nothing to write here: the queue writes."""
 

@@ -64,6 +64,14 @@ class Parts:
         if "reconciler" in settings.ledger_roles:
             self._add_reconciler()
 
+    async def is_ready(self) -> bool:
+        """Readers do not need the queue: without it the book is only behind. A process that does
+        nothing but post does; its readiness takes no calls away, but a new version that cannot
+        reach the queue must not replace one that can."""
+        if self._settings.ledger_roles == ("posting",) and not self._jetstream.is_connected:
+            return False
+        return await self._database.ping()
+
     def _ledger(self) -> RpcService:
         accepted = map(read_key, self._settings.journal_accepted_keys)
         keys = [self._signer.public_key, *accepted]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from chassis.channel import open_channel
 from chassis.clock import Clock, SystemClock
 from chassis.database import Database, open_database
 from chassis.ids import IdMaker
-from chassis.jetstream import Consumer, JetStream, QueueWatch, connect
+from chassis.jetstream import Consumer, ConsumerSpec, JetStream, QueueWatch, connect
 from chassis.logs import configure_logs
 from chassis.observing import observing
 from chassis.process import run
@@ -31,6 +32,8 @@ from payment_svc.filing import Filing, read_advisory
 from payment_svc.parties import Parties
 from payment_svc.queue import (
     ADVISORIES,
+    CANARY_EXECUTOR,
+    CANARY_RETRIES,
     EXECUTOR,
     FILING,
     RESULTS,
@@ -88,6 +91,7 @@ async def main() -> None:
                 settings.nats_url,
                 name=SERVICE_NAME,
                 streams=streams(replicas=settings.nats_replicas),
+                tls=settings.tls,
             )
         )
         wallets = wallet_pb2_grpc.WalletServiceStub(
@@ -97,7 +101,10 @@ async def main() -> None:
             await _channel(stack, settings, settings.barcode_target, identity="barcode")
         )
         publisher = Publisher(
-            jetstream=jetstream, ids=ids, in_flight_max=settings.publishes_in_flight_max
+            jetstream=jetstream,
+            ids=ids,
+            in_flight_max=settings.publishes_in_flight_max,
+            track=settings.track,
         )
         stack.push_async_callback(publisher.close)
         services = []
@@ -112,16 +119,32 @@ async def main() -> None:
             settings=settings,
             services=services,
             background=_background(settings, database, jetstream, publisher, wallets, clock),
-            # Without the queue payments are still accepted: it is not asked here.
-            readiness=database.ping,
+            readiness=_readiness(settings, database, jetstream),
             trail=trail,
         )
+
+
+def _readiness(
+    settings: PaymentSettings, database: Database, jetstream: JetStream
+) -> Callable[[], Awaitable[bool]]:
+    """Without the queue payments are still accepted, so it is nothing that the api waits for. A
+    worker gets its work from there; its readiness takes no calls away, but a new version that
+    cannot reach the queue must not replace one that can."""
+    if "api" in settings.payment_roles:
+        return database.ping
+
+    async def can_work() -> bool:
+        return jetstream.is_connected and await database.ping()
+
+    return can_work
 
 
 async def _channel(
     stack: AsyncExitStack, settings: PaymentSettings, target: str, *, identity: str
 ) -> grpc.aio.Channel:
-    channel = open_channel(target, identity=identity, tls=settings.tls)
+    channel = open_channel(
+        target, identity=identity, tls=settings.tls, reload_seconds=settings.tls_reload_seconds
+    )
     return await stack.enter_async_context(channel)
 
 
@@ -255,45 +278,52 @@ def _background(
         advisories = Consumer(
             jetstream, ADVISORIES, decode=read_advisory, handle=filing.handle_advisories
         )
-        found += _watching(settings, database, jetstream, clock)
+        readings = Readings(database, clock=clock, every_seconds=settings.readings_every_seconds)
+        found.append(Background("readings", readings.run))
         found.append(Background("sweeper", sweeper.run))
         found.append(Background("dead letters", letters.run))
         found.append(Background("advisories", advisories.run))
+    if watched := _watched(settings):
+        watch = QueueWatch(
+            jetstream, watched, clock=clock, every_seconds=settings.readings_every_seconds
+        )
+        found.append(Background("queue watch", watch.run))
     return found
 
 
-def _watching(
-    settings: PaymentSettings, database: Database, jetstream: JetStream, clock: Clock
-) -> list[Background]:
-    watch = QueueWatch(
-        jetstream,
-        [EXECUTOR, RESULTS, RETRIES, FILING, ADVISORIES],
-        clock=clock,
-        every_seconds=settings.readings_every_seconds,
-    )
-    readings = Readings(database, clock=clock, every_seconds=settings.readings_every_seconds)
-    return [Background("queue watch", watch.run), Background("readings", readings.run)]
+def _watched(settings: PaymentSettings) -> list[ConsumerSpec]:
+    """The consumers that this process tells about: those of the canary are the canary's own, so
+    that nobody misses them once it is gone."""
+    watched = []
+    if "sweeper" in settings.payment_roles:
+        watched += [EXECUTOR, RESULTS, RETRIES, FILING, ADVISORIES]
+    if "executor" in settings.payment_roles and settings.track == "canary":
+        watched += [CANARY_EXECUTOR, CANARY_RETRIES]
+    return watched
 
 
 def _executing(
     settings: PaymentSettings, jetstream: JetStream, executor: Executor, filing: Filing
 ) -> list[Background]:
+    firsts, laters = (
+        (CANARY_EXECUTOR, CANARY_RETRIES) if settings.track == "canary" else (EXECUTOR, RETRIES)
+    )
     first_tries = Consumer(
         jetstream,
-        EXECUTOR,
+        firsts,
         decode=read_tasks,
         handle=executor.handle,
-        reject=partial(filing.reject, consumer=EXECUTOR.name),
+        reject=partial(filing.reject, consumer=firsts.name),
         weight=lambda batch: len(batch.tasks),
         weight_max=TRANSFERS_MAX,
         concurrency=settings.executor_batches_max,
     )
     later_tries = Consumer(
         jetstream,
-        RETRIES,
+        laters,
         decode=read_retry,
         handle=executor.handle_retries,
-        reject=partial(filing.reject, consumer=RETRIES.name),
+        reject=partial(filing.reject, consumer=laters.name),
         concurrency=settings.executor_batches_max,
     )
     return [

@@ -24,7 +24,7 @@ from payment_svc.dead_letters import (
     payment_letter,
     read_retry,
 )
-from payment_svc.queue import RETRY_SUBJECT
+from payment_svc.queue import RETRY_SUBJECT, stable_subject
 from payment_svc.traces import show_filing, tasks_in, traceparent_for_log
 from qrpay.payment.v1 import payment_queue_pb2
 
@@ -177,6 +177,7 @@ def _letter_about(
     first: datetime,
     last: datetime,
 ) -> payment_queue_pb2.DeadLetter:
+    subject = stable_subject(subject)
     task = _task_of(payload) if subject == RETRY_SUBJECT else None
     if task is not None:
         # One payment's task: the letter is about that payment, like those that the executor writes.

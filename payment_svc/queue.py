@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chassis.errors import Unavailable
 from chassis.ids import IdMaker
 from chassis.jetstream import ConsumerSpec, JetStream, StreamSpec
 from chassis.logs import get_logger
+from chassis.settings import Track
 from payment_svc.dead_letters import PAYMENT_SUBJECT
 from payment_svc.messages import task_message
 from payment_svc.model import NewPayment, StoredPayment
@@ -27,6 +29,11 @@ _LOG = get_logger(__name__)
 TASKS_SUBJECT = PAYMENT_SUBJECT
 RESULTS_SUBJECT = "payments.result"
 RETRY_SUBJECT = "payments.retry"
+_PILOT = ".pilot"
+PILOT_TASKS_SUBJECT = TASKS_SUBJECT + _PILOT
+"""What the canary accepted, the canary executes, as long as it lives. No message is of both tracks,
+and the sweeper brings back to everybody's subject what the canary did not do."""
+PILOT_RETRY_SUBJECT = RETRY_SUBJECT + _PILOT
 DEAD_SUBJECT = "payments.dead"
 """A dead letter is published below it, under its own id, so that it can be removed alone."""
 EVENTS_SUBJECT = "payments.event"
@@ -81,11 +88,17 @@ def streams(*, replicas: int) -> tuple[StreamSpec, ...]:
     )
 
 
+def stable_subject(subject: str) -> str:
+    """Where a message goes that comes back: the canary that it was for may be gone."""
+    return subject.removesuffix(_PILOT)
+
+
 # One step of back-off: with several, the server adds their difference to the delay of a nak.
 _BACKOFF_SECONDS = (60.0,)
 EXECUTOR = ConsumerSpec(
     stream=TASKS_STREAM,
     name="executor",
+    filter_subject=TASKS_SUBJECT,
     handler_seconds_max=20,
     backoff_seconds=_BACKOFF_SECONDS,
 )
@@ -100,10 +113,15 @@ RESULTS = ConsumerSpec(
 RETRIES = ConsumerSpec(
     stream=RETRIES_STREAM,
     name="executor-retries",
+    filter_subject=RETRY_SUBJECT,
     handler_seconds_max=20,
     backoff_seconds=_BACKOFF_SECONDS,
     # What rests counts as delivered and not acknowledged.
     max_ack_pending=10_000,
+)
+CANARY_EXECUTOR = replace(EXECUTOR, name="executor-canary", filter_subject=PILOT_TASKS_SUBJECT)
+CANARY_RETRIES = replace(
+    RETRIES, name="executor-canary-retries", filter_subject=PILOT_RETRY_SUBJECT
 )
 FILING = ConsumerSpec(
     stream=DEAD_LETTERS_STREAM,
@@ -124,7 +142,12 @@ ADVISORIES = ConsumerSpec(
 class Publisher:
     """Publishes tasks, results and events."""
 
-    def __init__(self, *, jetstream: JetStream, ids: IdMaker, in_flight_max: int) -> None:
+    def __init__(
+        self, *, jetstream: JetStream, ids: IdMaker, in_flight_max: int, track: Track = "stable"
+    ) -> None:
+        canary = track == "canary"
+        self._own_tasks = PILOT_TASKS_SUBJECT if canary else TASKS_SUBJECT
+        self._own_retries = PILOT_RETRY_SUBJECT if canary else RETRY_SUBJECT
         self._jetstream = jetstream
         self._ids = ids
         self._in_flight_max = in_flight_max
@@ -146,11 +169,17 @@ class Publisher:
         task.add_done_callback(self._in_flight.discard)
 
     async def publish_tasks(self, payments: Sequence[NewPayment | StoredPayment]) -> None:
-        """Publish the tasks of payments. Raises ``Unavailable``."""
+        """Put the tasks of payments, whoever accepted them, into everybody's queue. Raises
+        ``Unavailable``."""
+        await self._publish_tasks(payments, TASKS_SUBJECT)
+
+    async def _publish_tasks(
+        self, payments: Sequence[NewPayment | StoredPayment], subject: str
+    ) -> None:
         for start in range(0, len(payments), _ITEMS_MAX):
             tasks = [task_message(payment) for payment in payments[start : start + _ITEMS_MAX]]
             batch = payment_queue_pb2.TaskBatch(batch_id=self._ids.make("bat"), tasks=tasks)
-            await self._publish(TASKS_SUBJECT, batch, tasks, stream=TASKS_STREAM)
+            await self._publish(subject, batch, tasks, stream=TASKS_STREAM)
 
     async def publish_results(self, results: Sequence[payment_queue_pb2.TransferResult]) -> None:
         """Publish what became of transfers. Raises ``Unavailable``."""
@@ -166,7 +195,7 @@ class Publisher:
         task = retry.task
         with sending(RETRIES_STREAM, [task]):
             await self._jetstream.publish(
-                RETRY_SUBJECT,
+                self._own_retries,
                 retry.SerializeToString(),
                 message_id=f"retry {task.payment_id} {task.attempt}",
             )
@@ -212,6 +241,6 @@ class Publisher:
 
     async def _try_to_publish(self, payments: Sequence[NewPayment]) -> None:
         try:
-            await self.publish_tasks(payments)
+            await self._publish_tasks(payments, self._own_tasks)
         except Unavailable as error:
             _LOG.warning("tasks not published: left to the sweeper", reason=error.reason)

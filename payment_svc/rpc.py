@@ -52,18 +52,19 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS_MAX = 200 * 366 * 24 * 3600 * 1_000_000
 """Two centuries: what a forged page token may ask for at most."""
 
+_READERS = frozenset({"gateway", "gateway-reader", "operator"})
 ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
     "SubmitPayments": frozenset({"gateway", "operator"}),
-    "GetPayment": frozenset({"gateway", "operator"}),
-    "BatchGetPayments": frozenset({"gateway", "operator", "ledger"}),
-    "ListPayments": frozenset({"gateway", "operator"}),
+    "GetPayment": _READERS,
+    "BatchGetPayments": _READERS | {"ledger"},
+    "ListPayments": _READERS,
     "ListCompletedPayments": frozenset({"ledger", "operator"}),
-    "ListPaymentEvents": frozenset({"gateway", "operator"}),
+    "ListPaymentEvents": _READERS,
     "DigestPayments": frozenset({"ledger", "operator"}),
     "ListPaymentRecords": frozenset({"ledger", "operator"}),
     "RepublishPayments": frozenset({"ledger", "operator"}),
     "CreateBankAccount": frozenset({"gateway", "operator"}),
-    "ListBankAccounts": frozenset({"gateway", "operator"}),
+    "ListBankAccounts": _READERS,
 }
 
 _STATUS_OF = {number: Status(name) for name, number in STATUSES.items()}

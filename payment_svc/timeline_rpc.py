@@ -19,7 +19,9 @@ from qrpay.wallet.v1 import wallet_pb2_grpc
 
 _LOG = get_logger(__name__)
 
-ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {"GetTimeline": frozenset({"gateway", "operator"})}
+ALLOWED_CALLERS: Mapping[str, frozenset[str]] = {
+    "GetTimeline": frozenset({"gateway", "gateway-reader", "operator"})
+}
 
 _STEPS_MAX = 500
 

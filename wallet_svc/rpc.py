@@ -29,6 +29,7 @@ ENTRIES_DEFAULT = 50
 RECORDS_MAX = 2000
 
 _READERS = frozenset({"gateway", "payment", "operator"})
+_READ_ONLY = frozenset({"gateway-reader"})
 _OPERATORS = frozenset({"operator"})
 _AUDITORS = frozenset({"ledger", "operator"})
 ALLOWED_CALLERS = {
@@ -40,9 +41,9 @@ ALLOWED_CALLERS = {
     "CloseWallet": _OPERATORS,
     "ResolveWallets": _READERS,
     "BatchGetWallets": _READERS | {"ledger"},
-    "ListWallets": _READERS,
-    "ListEntries": _READERS,
-    "GetEntrySpan": _READERS,
+    "ListWallets": _READERS | _READ_ONLY,
+    "ListEntries": _READERS | _READ_ONLY,
+    "GetEntrySpan": _READERS | _READ_ONLY,
     "ExecuteTransfers": frozenset({"payment"}),
     "CancelTransfers": frozenset({"payment"}),
     "BatchGetTransfers": _READERS | {"ledger"},

@@ -26,6 +26,7 @@ _COLUMNS = [
     MERCHANTS.c.version,
     MERCHANTS.c.close_time.is_not(None).label("closed"),
     func.coalesce(MERCHANTS.c.logo_sha256, "").label("logo_sha256"),
+    MERCHANTS.c.pilot,
 ]
 
 
@@ -72,10 +73,22 @@ async def update_merchant(
         **_editable(merchant),
         "version": merchant.version,
         "logo_sha256": merchant.logo_sha256 or None,
+        "pilot": merchant.pilot,
     }
     if closed_at is not None:
         values["close_time"] = closed_at
     await connection.execute(MERCHANTS.update().where(MERCHANTS.c.id == merchant.id).values(values))
+
+
+async def select_pilots(connection: AsyncConnection, *, count_max: int) -> list[str]:
+    """The ids of open merchants that are pilots, in their order."""
+    statement = (
+        select(MERCHANTS.c.id)
+        .where(MERCHANTS.c.pilot, MERCHANTS.c.close_time.is_(None))
+        .order_by(MERCHANTS.c.id)
+        .limit(count_max)
+    )
+    return list((await connection.execute(statement)).scalars())
 
 
 async def insert_logo(

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from base64 import b64decode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import nats.errors
 from nats.aio.client import Client
 
 from chassis.errors import OutcomeUnknown, Unavailable
+from chassis.jetstream.addresses import NatsAddresses
 from chassis.jetstream.measuring import sending
 from chassis.jetstream.session import Session, settle
 from chassis.jetstream.specs import ConsumerSpec, StreamSpec, differs, stream_of
 from chassis.logs import get_logger
 from chassis.settings import Secret
+from chassis.tls import ClientContext, TlsFiles
 
 _LOG = get_logger(__name__)
 
@@ -80,8 +80,14 @@ class JetStream:
     """The queue, as one process sees it. Made by ``connect``; belongs to one event loop."""
 
     def __init__(
-        self, *, options: dict[str, Any], name: str, streams: Sequence[StreamSpec]
+        self,
+        *,
+        make_client: Callable[[], Client],
+        options: dict[str, Any],
+        name: str,
+        streams: Sequence[StreamSpec],
     ) -> None:
+        self._make_client = make_client
         self._options = options
         self._name = name
         self._streams = tuple(streams)
@@ -275,7 +281,7 @@ class JetStream:
     async def stay_connected(self) -> None:
         """Connect, and connect again, until cancelled."""
         while True:
-            client, closed = Client(), asyncio.Event()
+            client, closed = self._make_client(), asyncio.Event()
             try:
                 await self._connect(client, closed)
                 await closed.wait()
@@ -336,7 +342,7 @@ async def connect(
     *,
     name: str,
     streams: Sequence[StreamSpec] = (),
-    tls: ssl.SSLContext | None = None,
+    tls: TlsFiles | None = None,
 ) -> AsyncIterator[JetStream]:
     """Connect in the background, for as long as the context lives.
 
@@ -344,13 +350,17 @@ async def connect(
     ``Unavailable``, consumers wait, and everything goes on when it is back. ``streams`` are
     declared when a connection begins, and when publishing or consuming finds them gone.
 
-    ``url``: ``nats://user:password@host:port``; several, separated by commas, for a cluster.
-    Inboxes begin with ``_INBOX_<user>``, so that users cannot read each other's. Raises ValueError.
+    ``url``: ``nats://user:password@host:port``; several, separated by commas, for a cluster. With
+    ``tls://`` the server must prove its host name, and is shown the certificate of ``tls``: what
+    the files hold whenever a connection is made. Without ``tls``, none, and authorities are those
+    of the system. Inboxes begin with ``_INBOX_<user>``, so that users cannot read each other's.
+    Raises ValueError.
     """
-    options = _connection_options(url.reveal() if isinstance(url, Secret) else url, name)
-    if tls is not None:
-        options["tls"] = tls
-    jetstream = JetStream(options=options, name=name, streams=streams)
+    addresses = NatsAddresses(url.reveal() if isinstance(url, Secret) else url, name=name)
+    context = ClientContext.of(tls) if tls is not None and addresses.encrypted else None
+    jetstream = JetStream(
+        make_client=addresses.client, options=addresses.options(context), name=name, streams=streams
+    )
     connecting = asyncio.create_task(jetstream.stay_connected(), name="nats connection")
     try:
         yield jetstream
@@ -358,22 +368,6 @@ async def connect(
         connecting.cancel()
         await asyncio.wait([connecting])
         await jetstream.stop_declaring()
-
-
-def _connection_options(url: str, name: str) -> dict[str, Any]:
-    """What nats-py is told; credentials apart from the addresses, which it puts into its errors."""
-    try:
-        parts = [urlsplit(part.strip()) for part in url.split(",")]
-        servers = [f"{part.scheme}://{part.hostname}:{part.port or 4222}" for part in parts]
-    except ValueError:
-        raise ValueError("not a NATS URL") from None  # the original error quotes the password
-    if not all(part.scheme in {"nats", "tls"} and part.hostname for part in parts):
-        raise ValueError("not a NATS URL")
-    user, password = parts[0].username, parts[0].password
-    options: dict[str, Any] = {"servers": servers, "inbox_prefix": f"_INBOX_{user or name}"}
-    if user is not None:
-        options.update(user=unquote(user), password=unquote(password or ""))
-    return options
 
 
 async def _close(client: Client) -> None:

@@ -193,6 +193,20 @@ async def test_a_closed_merchant(
     ]
 
 
+async def test_a_closed_merchant_is_no_pilot(merchants: Merchants, cafe: Merchant) -> None:
+    """It leaves the list when it closes, and cannot become one afterwards."""
+    await merchants.register(OTHER, request_id="other", actor="opr_1")
+    for merchant in (OTHER, CAFE):
+        await merchants.set_pilot(merchant.id, pilot=True, actor="opr_1")
+    assert await merchants.pilots() == [CAFE.id, OTHER.id]
+    await merchants.close(CAFE.id, actor="opr_1")
+    assert await merchants.pilots() == [OTHER.id]
+    with pytest.raises(MerchantClosed):
+        await merchants.set_pilot(CAFE.id, pilot=False, actor="opr_1")
+    with pytest.raises(MerchantNotFound):
+        await merchants.set_pilot("mer_nobody", pilot=True, actor="opr_1")
+
+
 async def test_the_history_tells_everything(
     merchants: Merchants, places: Places, cafe: Merchant
 ) -> None:

@@ -57,6 +57,47 @@ async def test_a_record_is_kept(mesh: Mesh, kiosk: Any) -> None:
     }
 
 
+async def test_a_pilot_is_an_operators_decision(mesh: Mesh, kiosk: Any) -> None:
+    """Goal: an operator makes a merchant a pilot and ends that, which is in its history; gateways
+    are told which are; a merchant's own edit, which comes through a gateway, cannot."""
+
+    async def pilots() -> list[str]:
+        answer = await mesh.call(
+            "gateway", "ListPilotMerchants", merchant_pb2.ListPilotMerchantsRequest()
+        )
+        return list(answer.merchant_ids)
+
+    request = merchant_pb2.SetMerchantPilotRequest(
+        merchant_id=MERCHANT_ID, pilot=True, actor="opr_1"
+    )
+    error = await refusal_of(mesh.call("gateway", "SetMerchantPilot", request))
+    assert error.reason == "PERMISSION_DENIED"
+    edit = merchant_pb2.UpdateMerchantRequest(
+        merchant=merchant_pb2.Merchant(id=MERCHANT_ID, pilot=True),
+        update_mask=FieldMask(paths=["pilot"]),
+        actor=MERCHANT_ID,
+    )
+    error = await refusal_of(mesh.call("gateway", "UpdateMerchant", edit))
+    assert error.reason == "INVALID_ARGUMENT"
+    assert await pilots() == []
+    for _ in range(2):  # a repeat changes nothing
+        changed = (await mesh.call("operator", "SetMerchantPilot", request)).merchant
+        assert (changed.pilot, changed.name) == (True, kiosk.name)
+    assert await pilots() == [MERCHANT_ID]
+    renamed = merchant_pb2.UpdateMerchantRequest(
+        merchant=merchant_pb2.Merchant(id=MERCHANT_ID, city="Faro"),
+        update_mask=FieldMask(paths=["city"]),
+        actor=MERCHANT_ID,
+    )
+    assert (await mesh.call("gateway", "UpdateMerchant", renamed)).merchant.pilot
+    page = merchant_pb2.ListMerchantChangesRequest(merchant_id=MERCHANT_ID)
+    changes = (await mesh.call("operator", "ListMerchantChanges", page)).changes
+    assert [dict(change.fields) for change in changes[:2]] == [{"city": "Faro"}, {"pilot": "true"}]
+    request.pilot = False
+    assert not (await mesh.call("operator", "SetMerchantPilot", request)).merchant.pilot
+    assert await pilots() == []
+
+
 async def test_places_are_kept(mesh: Mesh, kiosk: Any) -> None:
     """Goal: add, rename, list in pages and close, by the contract's messages."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import resources
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from chassis.migrate import MigrationError, migrate
+from chassis.migrate import MigrationError, migrate, wait_until_migrated
 from chassis.settings import Secret
+from tests.conftest import DatabaseFor
 
 
 async def rows(url: str, statement: bytes) -> list[TupleRow]:
@@ -148,3 +150,42 @@ async def test_no_database_is_an_error_without_a_password(tmp_path: Path) -> Non
     with pytest.raises(MigrationError) as caught:
         await migrate("postgresql://nobody:hunter2@127.0.0.1:1/nothing", tmp_path)
     assert "hunter2" not in str(caught.value)
+
+
+async def test_waiting_ends_with_the_last_file_that_new_code_needs(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    """``migrate --wait``: as long as one of phase ``pre`` is missing it waits, also before there is
+    anything at all; what comes after the old code is gone is nobody's condition."""
+    write(tmp_path, _0001_pre_create="CREATE TABLE things (id int)")
+    waiting = asyncio.create_task(
+        wait_until_migrated(empty_database_url, tmp_path, seconds=30, look_seconds=0.01)
+    )
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await migrate(empty_database_url, tmp_path)
+    await waiting
+    write(tmp_path, _0002_post_fill="INSERT INTO things VALUES (1)")
+    await wait_until_migrated(empty_database_url, tmp_path, seconds=30, look_seconds=0.01)
+
+
+async def test_waiting_in_vain_says_for_what(empty_database_url: str, tmp_path: Path) -> None:
+    """The files that are missing; or that there is no database, without its password."""
+    write(tmp_path, _0001_pre_one="SELECT 1", _0002_pre_two="SELECT 1")
+    await migrate(empty_database_url, tmp_path)
+    write(tmp_path, _0003_pre_three="SELECT 1", _0004_post_four="SELECT 1")
+    with pytest.raises(MigrationError, match=r"^not applied: 0003_pre_three.sql, after 0 s$"):
+        await wait_until_migrated(empty_database_url, tmp_path, seconds=0.3, look_seconds=0.01)
+    nowhere = "postgresql://nobody:hunter2@127.0.0.1:1/nothing"
+    with pytest.raises(MigrationError, match="cannot be reached") as refused:
+        await wait_until_migrated(nowhere, tmp_path, seconds=0.3, look_seconds=0.01)
+    assert "hunter2" not in str(refused.value)
+
+
+async def test_a_service_may_look(database_for: DatabaseFor) -> None:
+    """As its own role, which can read what was applied and change nothing of it."""
+    database = await database_for("wallet")
+    migrations = Path(str(resources.files("wallet_svc"))) / "migrations"
+    await wait_until_migrated(database.url, migrations, seconds=30)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await rows(database.url, b"DELETE FROM schema_migrations RETURNING name")

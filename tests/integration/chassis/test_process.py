@@ -99,3 +99,19 @@ async def test_migrations_are_applied(tmp_path: Path, empty_database_url: str) -
     for phase, told in (("pre", "0001_pre_test.sql"), ("all", "0002_post_test.sql")):
         ended = await start(tmp_path, "migrate", "--phase", phase, MIGRATION_DATABASE_URL=url)
         assert (ended.status, ended.output) == (0, f"applied {told}\n")
+
+
+async def test_a_process_waits_for_its_tables(tmp_path: Path, empty_database_url: str) -> None:
+    """``migrate --wait`` is told the service's URL and not the owner's; status 1 and a sentence
+    when the time is over, 0 when all is there."""
+    url = empty_database_url
+    (tmp_path / "0001_pre_test.sql").write_text("SELECT 1")
+    arguments = ("migrate", "--wait", "--wait-seconds", "0.2")
+    ended = await start(tmp_path, *arguments, DATABASE_URL=url)
+    assert (ended.status, ended.errors) == (
+        1,
+        "migration: not applied: 0001_pre_test.sql, after 0 s\n",
+    )
+    await start(tmp_path, "migrate", MIGRATION_DATABASE_URL=url)
+    ended = await start(tmp_path, *arguments, DATABASE_URL=url)
+    assert (ended.status, ended.output, ended.errors) == (0, "", "")

@@ -136,6 +136,7 @@ class Gateway:
     mesh: Mesh
     stopping: asyncio.Event
     ended: asyncio.Task[None]
+    probe_port: int
     clients: AsyncExitStack
 
     async def user(self, role: str = "customer", *, user_id: str = "") -> User:
@@ -182,6 +183,7 @@ async def running_gateway(mesh: Mesh, **changed: Any) -> AsyncIterator[Gateway]:
             mesh=mesh,
             stopping=started.result().stopping,
             ended=serving,
+            probe_port=started.result().probe_port,
             clients=clients,
         )
         try:

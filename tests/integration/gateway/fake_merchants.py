@@ -19,6 +19,7 @@ class FakeMerchants(merchant_pb2_grpc.MerchantServiceServicer):
     def __init__(self) -> None:
         self.faults = Faults()
         self.requests: list[Any] = []
+        self.pilots: list[str] = []
         self.registered: dict[tuple[str, str], merchant_pb2.Merchant] = {}
         self.merchant = merchant_pb2.Merchant(
             id=MERCHANT_ID,
@@ -34,6 +35,7 @@ class FakeMerchants(merchant_pb2_grpc.MerchantServiceServicer):
         """Behave, and forget what was asked."""
         self.faults.clear()
         self.requests.clear()
+        self.pilots.clear()
 
     async def RegisterMerchant(self, request: Any, context: Any) -> Any:
         """Keep it under its key."""
@@ -66,6 +68,15 @@ class FakeMerchants(merchant_pb2_grpc.MerchantServiceServicer):
         closed.CopyFrom(self.merchant)
         closed.closed = True
         return merchant_pb2.CloseMerchantResponse(merchant=closed)
+
+    async def SetMerchantPilot(self, request: Any, context: Any) -> Any:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    async def ListPilotMerchants(self, request: Any, context: Any) -> Any:
+        """As the test says."""
+        await self.faults.strike("ListPilotMerchants")
+        return merchant_pb2.ListPilotMerchantsResponse(merchant_ids=self.pilots)
 
     async def ListMerchantChanges(self, request: Any, context: Any) -> Any:
         """One change, and there are more."""

@@ -453,6 +453,22 @@ async def running_fake(
     beside: Sequence[RpcService] = (),
 ) -> AsyncIterator[int]:
     """Serve a fake over mTLS for the gateway alone, and those ``beside`` it; yields its port."""
+    services = [rpc_service(servicer, module, grpc_module, service), *beside]
+    async with running_services(
+        services, tls=tls, port=port, rpcs_concurrent_max=rpcs_concurrent_max
+    ) as found:
+        yield found
+
+
+@asynccontextmanager
+async def running_services(
+    services: Sequence[RpcService],
+    *,
+    tls: TlsFiles,
+    port: int = 0,
+    rpcs_concurrent_max: int = 512,
+) -> AsyncIterator[int]:
+    """Serve fakes over mTLS; yields their port."""
     settings = ProcessSettings(
         grpc_listen=f"127.0.0.1:{port}",
         tls_cert_file=tls.cert_file,
@@ -465,7 +481,7 @@ async def running_fake(
     serving = asyncio.create_task(
         serve(
             settings=settings,
-            services=[rpc_service(servicer, module, grpc_module, service), *beside],
+            services=services,
             on_started=started.set_result,
         )
     )

@@ -20,6 +20,12 @@ from embedded.tokens import AUDIENCE, ISSUER, jwks_file
 from gateway.http_server import listen
 from gateway.keys import KeySetError, UrlKeySource, parse_key_set
 from qrpay.payment.v1 import payment_pb2, payment_pb2_grpc
+from tests.integration.chassis.test_probes import (
+    NOT_SERVING,
+    SERVING,
+    becomes,
+    kubelet,
+)
 from tests.integration.gateway.conftest import Mesh, event_batch, running_gateway
 from tests.integration.gateway.fakes import FakePayments, running_fake
 from tests.integration.gateway.test_event_stream import stream
@@ -44,6 +50,40 @@ async def test_without_nats(mesh: Mesh) -> None:
             assert await opened.ids(1) == [event.number]
         ready = await user.get("/readyz")
         assert (ready.status_code, ready.json()["waiting_for"]) == (503, ["events"])
+
+
+async def test_probes_say_what_readyz_says(mesh: Mesh) -> None:
+    """Over plain gRPC: it has started and lives, and is not ready as long as payment_svc was never
+    there; then it is, and stays so when payment_svc goes. Draining, it is not, and lives."""
+    port = find_free_port()
+    async with (
+        running_gateway(
+            mesh,
+            payment_target=f"127.0.0.1:{port}",
+            probe_listen="127.0.0.1:0",
+            drain_delay_seconds=0.5,
+            wait_ready=False,
+        ) as gateway,
+        kubelet(gateway.probe_port) as ask,
+    ):
+        assert [await ask(name) for name in ("startup", "liveness", "readiness")] == [
+            SERVING,
+            SERVING,
+            NOT_SERVING,
+        ]
+        async with running_fake(
+            FakePayments(),
+            module=payment_pb2,
+            grpc_module=payment_pb2_grpc,
+            service="PaymentService",
+            tls=mesh.tls("payment"),
+            port=port,
+        ):
+            await becomes(ask, "readiness", SERVING)
+        assert await ask("readiness") == SERVING
+        gateway.stopping.set()
+        await becomes(ask, "readiness", NOT_SERVING)
+        assert await ask("liveness") == SERVING
 
 
 async def test_nats_restarts(mesh: Mesh, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ REFUSED_TO_THE_SERVICE = [
     "DELETE FROM owners",
     "CREATE TABLE mine (id int)",
     "ALTER TABLE entries ADD COLUMN x int",
-    "SELECT * FROM schema_migrations",
+    "DELETE FROM schema_migrations",
 ]
 
 

@@ -19,7 +19,7 @@ from qrpay.wallet.v1 import wallet_pb2 as pb
 from wallet_svc.rpc import ALLOWED_CALLERS
 
 StubFor = Callable[[str], Any]
-IDENTITIES = ("wallet", "payment", "ledger", "barcode", "gateway", "operator")
+IDENTITIES = ("wallet", "payment", "ledger", "barcode", "gateway", "gateway-reader", "operator")
 
 
 async def ask(method: Any, request: Any) -> Any:
@@ -86,9 +86,9 @@ async def test_only_the_listed_callers_get_through(stub_for: StubFor) -> None:
         "CloseWallet": {"operator"},
         "ResolveWallets": readers,
         "BatchGetWallets": readers | {"ledger"},
-        "ListWallets": readers,
-        "ListEntries": readers,
-        "GetEntrySpan": readers,
+        "ListWallets": readers | {"gateway-reader"},
+        "ListEntries": readers | {"gateway-reader"},
+        "GetEntrySpan": readers | {"gateway-reader"},
         "ExecuteTransfers": {"payment"},
         "CancelTransfers": {"payment"},
         "BatchGetTransfers": readers | {"ledger"},

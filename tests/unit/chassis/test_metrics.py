@@ -64,6 +64,28 @@ def test_a_counter_counts_by_its_attributes() -> None:
     ]
 
 
+def test_every_series_of_a_canary_says_so() -> None:
+    """Goal: a canary's numbers can be told from everybody's, with as many series as before; a
+    process of the stable track has its label in ``target_info`` alone."""
+    counter("kind").add(1, "red")
+    Histogram("qrpay.size", unit="1", description="Sizes.", bounds=[1]).record(2)
+    Gauge("qrpay.level", unit="1", description="Level.").set(3)
+
+    def series(track: str) -> list[str]:
+        resource = Resource({"service.name": "test", "qrpay.track": track})
+        text = "".join(pieces(with_ours(None, resource)))
+        return [line for line in text.splitlines() if not line.startswith("#")]
+
+    stable, canary = series("stable"), series("canary")
+    assert [line for line in stable if "qrpay_track" in line] == [
+        'target_info{qrpay_track="stable",service_name="test"} 1'
+    ]
+    assert len(canary) == len(stable)
+    assert all('qrpay_track="canary"' in line for line in canary)
+    assert 'qrpay_things_total{kind="red",qrpay_track="canary"} 1' in canary
+    assert 'qrpay_size_bucket{qrpay_track="canary",le="+Inf"} 1' in canary
+
+
 def test_attributes_are_given_in_full() -> None:
     """Goal: a value too many or too few is a defect that shows at once."""
     with pytest.raises(ValueError, match="has the attributes"):

@@ -105,7 +105,8 @@ OF_MERCHANTS = {
 
 
 def test_the_codes_are_those_of_the_contract() -> None:
-    """Each code of the contract has its status; beyond them there is only the last resort."""
+    """Each code of the contract has its status; beyond them there are the last resort and
+    what only a gateway says that reads and nothing else."""
     wanted = {
         code: status
         for contract in (CONTRACT, OF_MERCHANTS)
@@ -115,6 +116,7 @@ def test_the_codes_are_those_of_the_contract() -> None:
     assert {code: it.status for code, it in PROBLEM_TYPES.items()} == {
         **wanted,
         "internal-error": 500,
+        "read-only": 405,
     }
 
 

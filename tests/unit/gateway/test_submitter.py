@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
+from typing import Any, TypeVar
 
 import pytest
 
 from chassis.errors import DeadlineExceeded, OutcomeUnknown, ServiceError, Unavailable
-from gateway.submitter import Outcome, Submitter
+from gateway.pilots import Canary, Outcome
+from gateway.submitter import Submitter
 from qrpay.payment.v1 import payment_pb2
 from tests.unit.gateway.conftest import FakeClock
 
 Requests = Sequence[payment_pb2.PaymentRequest]
+Value = TypeVar("Value")
 
 
 class Service:
@@ -40,7 +44,7 @@ class Service:
         ]
 
 
-def submitter(service: Service, clock: FakeClock) -> Submitter:
+def submitter(service: Service, clock: FakeClock, **more: Any) -> Submitter:
     """A submitter of batches of at most four, one at a time, with four seconds for each payment."""
     return Submitter(
         service.submit,
@@ -51,6 +55,7 @@ def submitter(service: Service, clock: FakeClock) -> Submitter:
         patience_seconds=100.0,
         seconds=4.0,
         monotonic=clock.monotonic,
+        **more,
     )
 
 
@@ -99,6 +104,37 @@ async def test_codes_travel_apart(clock: FakeClock) -> None:
     service.may_answer.set()
     assert (await by_code).payment.id == "1"
     assert (await others).payment.id == "2"
+
+
+async def test_pilots_travel_apart(clock: FakeClock) -> None:
+    """What the canary takes goes to the canary, in batches of its own: never one of both tracks."""
+    stable, canary = Service(), Service()
+    pilots = Canary(
+        submit_canary=canary.submit,
+        submit_stable=stable.submit,
+        list_pilots=answering(["mer_pilot"]),
+        is_serving=answering(True),
+        monotonic=clock.monotonic,
+    )
+    await pilots.look()
+    await pilots.probe()
+    submit = submitter(stable, clock, canary=pilots).submit
+    requests = [request(number, barcode="1") for number in range(8)]
+    for pilot in requests[::2]:
+        pilot.caller_id = "mer_pilot"
+    results = await asyncio.gather(*(submit(it) for it in requests))
+    assert [result.payment.id for result in results] == [str(number) for number in range(8)]
+    assert sorted(chain(*canary.calls)) == ["0", "2", "4", "6"]
+    assert sorted(chain(*stable.calls)) == ["1", "3", "5", "7"]
+
+
+def answering(value: Value) -> Callable[[], Awaitable[Value]]:
+    """A question that is always answered so."""
+
+    async def answer() -> Value:
+        return value
+
+    return answer
 
 
 async def test_the_time_in_the_queue_counts(clock: FakeClock) -> None:

@@ -30,7 +30,7 @@ LOGO_FORMAT_PNG: LogoFormat
 LOGO_FORMAT_WEBP: LogoFormat
 
 class Merchant(_message.Message):
-    __slots__ = ("id", "name", "city", "category_code", "country_code", "currency_code", "local", "version", "closed", "logo_sha256")
+    __slots__ = ("id", "name", "city", "category_code", "country_code", "currency_code", "local", "version", "closed", "logo_sha256", "pilot")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     CITY_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,7 @@ class Merchant(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
     LOGO_SHA256_FIELD_NUMBER: _ClassVar[int]
+    PILOT_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     city: str
@@ -51,7 +52,8 @@ class Merchant(_message.Message):
     version: int
     closed: bool
     logo_sha256: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., city: _Optional[str] = ..., category_code: _Optional[str] = ..., country_code: _Optional[str] = ..., currency_code: _Optional[str] = ..., local: _Optional[_Union[LocalName, _Mapping]] = ..., version: _Optional[int] = ..., closed: _Optional[bool] = ..., logo_sha256: _Optional[str] = ...) -> None: ...
+    pilot: bool
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., city: _Optional[str] = ..., category_code: _Optional[str] = ..., country_code: _Optional[str] = ..., currency_code: _Optional[str] = ..., local: _Optional[_Union[LocalName, _Mapping]] = ..., version: _Optional[int] = ..., closed: _Optional[bool] = ..., logo_sha256: _Optional[str] = ..., pilot: _Optional[bool] = ...) -> None: ...
 
 class LocalName(_message.Message):
     __slots__ = ("language_code", "name", "city")
@@ -163,6 +165,32 @@ class CloseMerchantResponse(_message.Message):
     MERCHANT_FIELD_NUMBER: _ClassVar[int]
     merchant: Merchant
     def __init__(self, merchant: _Optional[_Union[Merchant, _Mapping]] = ...) -> None: ...
+
+class SetMerchantPilotRequest(_message.Message):
+    __slots__ = ("merchant_id", "pilot", "actor")
+    MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
+    PILOT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    merchant_id: str
+    pilot: bool
+    actor: str
+    def __init__(self, merchant_id: _Optional[str] = ..., pilot: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class SetMerchantPilotResponse(_message.Message):
+    __slots__ = ("merchant",)
+    MERCHANT_FIELD_NUMBER: _ClassVar[int]
+    merchant: Merchant
+    def __init__(self, merchant: _Optional[_Union[Merchant, _Mapping]] = ...) -> None: ...
+
+class ListPilotMerchantsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListPilotMerchantsResponse(_message.Message):
+    __slots__ = ("merchant_ids",)
+    MERCHANT_IDS_FIELD_NUMBER: _ClassVar[int]
+    merchant_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, merchant_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListMerchantChangesRequest(_message.Message):
     __slots__ = ("merchant_id", "page_size", "page_token")

@@ -57,6 +57,16 @@ class MerchantServiceStub:
                 request_serializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.CloseMerchantRequest.SerializeToString,
                 response_deserializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.CloseMerchantResponse.FromString,
                 _registered_method=True)
+        self.SetMerchantPilot = channel.unary_unary(
+                '/qrpay.barcode.v1.MerchantService/SetMerchantPilot',
+                request_serializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.SetMerchantPilotRequest.SerializeToString,
+                response_deserializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.SetMerchantPilotResponse.FromString,
+                _registered_method=True)
+        self.ListPilotMerchants = channel.unary_unary(
+                '/qrpay.barcode.v1.MerchantService/ListPilotMerchants',
+                request_serializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.ListPilotMerchantsRequest.SerializeToString,
+                response_deserializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.ListPilotMerchantsResponse.FromString,
+                _registered_method=True)
         self.ListMerchantChanges = channel.unary_unary(
                 '/qrpay.barcode.v1.MerchantService/ListMerchantChanges',
                 request_serializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.ListMerchantChangesRequest.SerializeToString,
@@ -131,6 +141,23 @@ class MerchantServiceServicer:
     def CloseMerchant(self, request, context):
         """Closes a merchant for good: its QR codes can no longer be paid. Safe to repeat.
         Errors: INVALID_ARGUMENT, NOT_FOUND MERCHANT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetMerchantPilot(self, request, context):
+        """Makes a merchant a pilot, whose payments go to the next version first, or ends that. An operator's decision:
+        it is a call of its own because who may make one is decided by the call. Safe to repeat.
+        Errors: INVALID_ARGUMENT, NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION MERCHANT_CLOSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPilotMerchants(self, request, context):
+        """Lists the ids of open merchants that are pilots, in their order: those whose payments a gateway sends to the
+        canary. Safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,6 +249,16 @@ def add_MerchantServiceServicer_to_server(servicer, server):
                     servicer.CloseMerchant,
                     request_deserializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.CloseMerchantRequest.FromString,
                     response_serializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.CloseMerchantResponse.SerializeToString,
+            ),
+            'SetMerchantPilot': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMerchantPilot,
+                    request_deserializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.SetMerchantPilotRequest.FromString,
+                    response_serializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.SetMerchantPilotResponse.SerializeToString,
+            ),
+            'ListPilotMerchants': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPilotMerchants,
+                    request_deserializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.ListPilotMerchantsRequest.FromString,
+                    response_serializer=qrpay_dot_barcode_dot_v1_dot_merchant__pb2.ListPilotMerchantsResponse.SerializeToString,
             ),
             'ListMerchantChanges': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMerchantChanges,
@@ -370,6 +407,60 @@ class MerchantService:
             '/qrpay.barcode.v1.MerchantService/CloseMerchant',
             qrpay_dot_barcode_dot_v1_dot_merchant__pb2.CloseMerchantRequest.SerializeToString,
             qrpay_dot_barcode_dot_v1_dot_merchant__pb2.CloseMerchantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMerchantPilot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.barcode.v1.MerchantService/SetMerchantPilot',
+            qrpay_dot_barcode_dot_v1_dot_merchant__pb2.SetMerchantPilotRequest.SerializeToString,
+            qrpay_dot_barcode_dot_v1_dot_merchant__pb2.SetMerchantPilotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPilotMerchants(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qrpay.barcode.v1.MerchantService/ListPilotMerchants',
+            qrpay_dot_barcode_dot_v1_dot_merchant__pb2.ListPilotMerchantsRequest.SerializeToString,
+            qrpay_dot_barcode_dot_v1_dot_merchant__pb2.ListPilotMerchantsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,15 @@ class MerchantServiceStub:
     """Closes a merchant for good: its QR codes can no longer be paid. Safe to repeat.
     Errors: INVALID_ARGUMENT, NOT_FOUND MERCHANT_NOT_FOUND.
     """
+    SetMerchantPilot: _aio.UnaryUnaryMultiCallable[_merchant_pb2.SetMerchantPilotRequest, _merchant_pb2.SetMerchantPilotResponse]
+    """Makes a merchant a pilot, whose payments go to the next version first, or ends that. An operator's decision:
+    it is a call of its own because who may make one is decided by the call. Safe to repeat.
+    Errors: INVALID_ARGUMENT, NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION MERCHANT_CLOSED.
+    """
+    ListPilotMerchants: _aio.UnaryUnaryMultiCallable[_merchant_pb2.ListPilotMerchantsRequest, _merchant_pb2.ListPilotMerchantsResponse]
+    """Lists the ids of open merchants that are pilots, in their order: those whose payments a gateway sends to the
+    canary. Safe to repeat.
+    """
     ListMerchantChanges: _aio.UnaryUnaryMultiCallable[_merchant_pb2.ListMerchantChangesRequest, _merchant_pb2.ListMerchantChangesResponse]
     """Reads what was done to a merchant, newest first. Safe to repeat.
     Errors: INVALID_ARGUMENT, NOT_FOUND MERCHANT_NOT_FOUND.
@@ -124,6 +133,27 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_merchant_pb2.CloseMerchantResponse]:
         """Closes a merchant for good: its QR codes can no longer be paid. Safe to repeat.
         Errors: INVALID_ARGUMENT, NOT_FOUND MERCHANT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def SetMerchantPilot(
+        self,
+        request: _merchant_pb2.SetMerchantPilotRequest,
+        context: _aio.ServicerContext[_merchant_pb2.SetMerchantPilotRequest, _abc.Awaitable[_merchant_pb2.SetMerchantPilotResponse]],
+    ) -> _abc.Awaitable[_merchant_pb2.SetMerchantPilotResponse]:
+        """Makes a merchant a pilot, whose payments go to the next version first, or ends that. An operator's decision:
+        it is a call of its own because who may make one is decided by the call. Safe to repeat.
+        Errors: INVALID_ARGUMENT, NOT_FOUND MERCHANT_NOT_FOUND, FAILED_PRECONDITION MERCHANT_CLOSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPilotMerchants(
+        self,
+        request: _merchant_pb2.ListPilotMerchantsRequest,
+        context: _aio.ServicerContext[_merchant_pb2.ListPilotMerchantsRequest, _abc.Awaitable[_merchant_pb2.ListPilotMerchantsResponse]],
+    ) -> _abc.Awaitable[_merchant_pb2.ListPilotMerchantsResponse]:
+        """Lists the ids of open merchants that are pilots, in their order: those whose payments a gateway sends to the
+        canary. Safe to repeat.
         """
 
     @_abc_1.abstractmethod
