@@ -148,7 +148,7 @@ def nats_command(
             "max_memory_store": 64 * 1024 * 1024,
             "max_file_store": 8 * 1024 * 1024 * 1024,
         },
-        "authorization": {"users": [_user_entry(user) for user in users]},
+        "authorization": {"users": [user_entry(user) for user in users]},
     }
     write_private(configuration, msgspec.json.format(msgspec.json.encode(settings)).decode() + "\n")
     server = find_binary(NATS_DISTRIBUTION, "nats-server")
@@ -160,7 +160,8 @@ def nats_command(
     )
 
 
-def _user_entry(user: NatsUser) -> dict[str, object]:
+def user_entry(user: NatsUser) -> dict[str, object]:
+    """A user as the server's configuration has him."""
     entry: dict[str, object] = {"user": user.name, "password": user.password}
     if user.permissions is not None:
         entry["permissions"] = {
