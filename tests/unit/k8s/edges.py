@@ -8,8 +8,6 @@ from tests.unit.k8s.manifests import NAME, Object, Objects, labels_of, pod_of, s
 Edge = tuple[str, str, int]
 """From, to, port."""
 
-ENGINES = ("postgres", "nats", "valkey")
-
 
 def nodes(objects: Objects) -> dict[str, dict[str, str]]:
     """Labels of the pods of every process and engine, by name; those of operators' making too."""
@@ -25,9 +23,8 @@ def nodes(objects: Objects) -> dict[str, dict[str, str]]:
 
 
 def _node(labels: dict[str, str]) -> str:
-    for label in labels:
-        if label.startswith("database.qrpay.io/"):
-            return label.partition("/")[2] + " database"
+    if "qrpay.io/database" in labels:
+        return labels["qrpay.io/database"] + " database"
     return labels.get(NAME) or labels["qrpay.io/engine"]
 
 
