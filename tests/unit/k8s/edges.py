@@ -85,11 +85,14 @@ def _rules(
 def _ports(rules: list[tuple[list[Object], set[int]]], labels: dict[str, str]) -> set[int]:
     found: set[int] = set()
     for peers, ports in rules:
-        if any(set(peer) == {"podSelector"} and selects(peer["podSelector"], labels) for peer in peers):
+        if any(
+            set(peer) == {"podSelector"} and selects(peer["podSelector"], labels) for peer in peers
+        ):
             found |= ports
     return found
 
 
 def listening(workload: Object) -> set[int]:
+    """The ports of its pods' one container."""
     [container] = pod_of(workload)["spec"]["containers"]
     return {port["containerPort"] for port in container.get("ports", [])}

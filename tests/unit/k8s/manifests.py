@@ -41,10 +41,11 @@ def render(folder: str) -> Objects:
     )
     assert done.returncode == 0, done.stderr
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return Objects(found for found in yaml.load_all(done.stdout, loader) if found)  # noqa: S506
+    return Objects(found for found in yaml.load_all(done.stdout, loader) if found)
 
 
 def overlay(name: str) -> Objects:
+    """The objects of one overlay."""
     return render(f"overlays/{name}")
 
 
@@ -61,12 +62,14 @@ def pod_of(workload: Object) -> Object:
 
 
 def containers(workload: Object) -> Iterator[Object]:
+    """All of its pods' containers."""
     spec = pod_of(workload)["spec"]
     yield from spec.get("initContainers", [])
     yield from spec["containers"]
 
 
 def labels_of(workload: Object) -> dict[str, str]:
+    """What its pods are labelled with."""
     labels: dict[str, str] = pod_of(workload)["metadata"]["labels"]
     return labels
 
@@ -74,8 +77,10 @@ def labels_of(workload: Object) -> dict[str, str]:
 def selects(selector: Object | None, labels: dict[str, str]) -> bool:
     """Whether a label selector of Kubernetes picks these labels. An empty one picks all."""
     assert not set(selector or {}) - {"matchLabels"}, "only matchLabels are used here"
-    return (selector or {}).get("matchLabels", {}).items() <= labels.items()
+    wanted: dict[str, str] = (selector or {}).get("matchLabels", {})
+    return wanted.items() <= labels.items()
 
 
 def title(found: Object) -> str:
+    """How a person names it."""
     return f"{found['kind']}/{found['metadata']['name']}"

@@ -33,7 +33,7 @@ def settings_class(container: Object) -> type[msgspec.Struct]:
     if "migrate" in rest:
         return WaitingSettings if "--wait" in rest else MigrationSettings
     module, name = SETTINGS[module_of(container)]
-    found = getattr(importlib.import_module(module), name)
+    found: type[msgspec.Struct] = getattr(importlib.import_module(module), name)
     assert issubclass(found, ProcessSettings)
     return found
 
@@ -56,6 +56,7 @@ def _from_label(variable: Object, workload: Object) -> str:
 
 
 def is_ours(container: Object) -> bool:
+    """Whether it runs the image of this repository."""
     return str(container["image"]).startswith("ghcr.io/qrpay/qrpay")
 
 
@@ -71,5 +72,6 @@ def our_containers(objects: Objects) -> list[tuple[Object, Object]]:
 
 
 def main_container(workload: Object) -> Any:
+    """The one that is no init container."""
     [container] = pod_of(workload)["spec"]["containers"]
     return container

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import pytest
@@ -26,6 +27,11 @@ _UNUSED = {
 payment_svc/__main__.py and ledger_svc/wiring.py."""
 
 
+@functools.cache
+def _allowed(name: str) -> set[Edge]:
+    return allowed_edges(overlay(name))
+
+
 def _table(heading: str) -> set[Edge]:
     text = _DOCUMENT.read_text()
     assert f"### {heading}\n" in text
@@ -43,7 +49,7 @@ def test_edges_are_those_of_the_table(name: str) -> None:
 
     Engines' copies of themselves are not of it, nor is one machine's lack of them.
     """
-    found = {edge for edge in allowed_edges(overlay(name)) if edge[0] not in _engines(name)}
+    found = {edge for edge in _allowed(name) if edge[0] not in _engines(name)}
     assert found == _table("Inside")
 
 
@@ -56,7 +62,7 @@ def _engines(name: str) -> set[str]:
 def test_engines_talk_to_their_own_copies_only(name: str) -> None:
     """A database reaches neither a process nor another service's database."""
     engines = _engines(name)
-    for source, target, _ in allowed_edges(overlay(name)):
+    for source, target, _ in _allowed(name):
         if source in engines:
             assert target == source
 
@@ -65,7 +71,7 @@ def test_ways_out_and_in_are_those_of_the_table() -> None:
     """What crosses the namespace's border is listed, too. Every pod asks for names, and our own are
     read by Prometheus and send traces: that is not a row for each."""
     common = {
-        ("to name=kube-system", 53),
+        ("to metadata.name=kube-system", 53),
         ("from observability=true", 9090),
         ("to observability=true", 4317),
     }
@@ -104,7 +110,7 @@ def _wanted(objects: Objects) -> set[Edge]:
 def test_what_code_needs_is_allowed_and_nothing_else(name: str) -> None:
     """Targets and URLs among the settings of each process are its edges, exactly."""
     objects = overlay(name)
-    found = {edge for edge in allowed_edges(objects) if edge[0] not in _engines(name)}
+    found = {edge for edge in _allowed(name) if edge[0] not in _engines(name)}
     assert found == _wanted(objects)
 
 
@@ -115,7 +121,7 @@ def test_allowed_ports_are_listened_at(name: str) -> None:
     listens: dict[str, set[int]] = {}
     for deployment in objects.of_kind("Deployment"):
         listens.setdefault(labels_of(deployment)[NAME], set()).update(listening(deployment))
-    for _, target, port in allowed_edges(objects):
+    for _, target, port in _allowed(name):
         assert target not in listens or port in listens[target]
 
 
