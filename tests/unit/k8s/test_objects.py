@@ -205,7 +205,7 @@ def test_autoscalers_scale_what_exists(name: str) -> None:
 def test_autoscalers_ask_for_consumers_that_exist() -> None:
     """The selector is a consumer that its process has, and the adapter gives the metric's name."""
     consumers = {queue.EXECUTOR.name, queue.RESULTS.name, queue.FILING.name, POSTING.name}
-    consumers.add("executor-canary")
+    consumers.add(queue.CANARY_EXECUTOR.name)
     adapter = yaml.safe_load((K8S / "engines/prometheus-adapter/values.yaml").read_text())
     [rule] = adapter["rules"]["external"]
     asked = set()
