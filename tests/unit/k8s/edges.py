@@ -29,17 +29,22 @@ def _node(labels: dict[str, str]) -> str:
 
 
 def allowed_edges(objects: Objects) -> set[Edge]:
-    """Every edge inside the namespace."""
+    """Every edge inside the namespace: both sides allow it."""
+    going, coming = half_edges(objects)
+    return going & coming
+
+
+def half_edges(objects: Objects) -> tuple[set[Edge], set[Edge]]:
+    """What the policies of those who call let out, and those of who is called let in."""
     policies = objects.of_kind("NetworkPolicy")
     places = nodes(objects)
     out = {name: _rules(policies, labels, "Egress") for name, labels in places.items()}
     into = {name: _rules(policies, labels, "Ingress") for name, labels in places.items()}
-    return {
-        (source, target, port)
-        for source, source_labels in places.items()
-        for target, target_labels in places.items()
-        for port in _ports(out[source], target_labels) & _ports(into[target], source_labels)
-    }
+    pairs = [(source, target) for source in places for target in places]
+    return (
+        {(a, b, port) for a, b in pairs for port in _ports(out[a], places[b])},
+        {(a, b, port) for a, b in pairs for port in _ports(into[b], places[a])},
+    )
 
 
 def outside_edges(objects: Objects) -> set[tuple[str, str, int]]:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.unit.k8s.edges import Edge, allowed_edges, listening, nodes, outside_edges
+from tests.unit.k8s.edges import Edge, allowed_edges, half_edges, listening, nodes, outside_edges
 from tests.unit.k8s.manifests import CHECKOUT, NAME, OVERLAYS, Objects, labels_of, overlay
 from tests.unit.k8s.processes import environment, main_container, module_of
 
@@ -65,6 +65,20 @@ def test_engines_talk_to_their_own_copies_only(name: str) -> None:
     for source, target, _ in _allowed(name):
         if source in engines:
             assert target == source
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_both_sides_say_the_same(name: str) -> None:
+    """A rule that only one side has opens nothing today, and something tomorrow."""
+    going, coming = half_edges(overlay(name))
+    assert going == coming
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_whoever_is_not_named_is_denied(name: str) -> None:
+    """A pod without a policy of its own reaches nobody and is reached by nobody."""
+    denies = overlay(name).named("NetworkPolicy")["default-deny"]["spec"]
+    assert denies == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
 def test_ways_out_and_in_are_those_of_the_table() -> None:
