@@ -155,7 +155,7 @@ def nats_command(
             "max_memory_store": 64 * 1024 * 1024,
             "max_file_store": 8 * 1024 * 1024 * 1024,
         },
-        "authorization": {"users": [_user_entry(user) for user in users]},
+        "authorization": {"users": [user_entry(user) for user in users]},
     }
     if tls is not None:
         names = ("cert_file", "key_file", "ca_file")
@@ -171,7 +171,8 @@ def nats_command(
     )
 
 
-def _user_entry(user: NatsUser) -> dict[str, object]:
+def user_entry(user: NatsUser) -> dict[str, object]:
+    """A user as the server's configuration has him."""
     entry: dict[str, object] = {"user": user.name, "password": user.password}
     if user.permissions is not None:
         entry["permissions"] = {
