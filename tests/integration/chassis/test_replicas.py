@@ -42,7 +42,9 @@ class Replica:
             tls_cert_file=self._tls.cert_file,
             tls_key_file=self._tls.key_file,
             tls_ca_file=self._tls.ca_file,
-            drain_seconds=5,
+            # Shorter than a caller waits: what a stopping server accepted and never got to is
+            # cancelled then, and asked of the other one.
+            drain_seconds=2,
         )
         self._task = asyncio.create_task(
             serve(
