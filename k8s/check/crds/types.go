@@ -1,0 +1,3 @@
+// Package crds pins the Go types of the custom resources that the manifests use. controller-gen makes
+// of them what their projects make of them: the schema that a cluster checks the resources with.
+package crds
