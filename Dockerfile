@@ -33,8 +33,9 @@ COPY k8s/image/strip.sh /tmp/strip.sh
 RUN sh /tmp/strip.sh
 
 # ---- The image -----------------------------------------------------------------------------------
-# From nothing, so that what was removed is in no layer below either.
+# From nothing, so that what was removed is in no layer below either: a copy of all is what we want.
 FROM scratch AS image
+# hadolint ignore=DL3067
 COPY --from=system / /
 COPY --from=build /opt/qrpay /opt/qrpay
 COPY --from=build /app /app
