@@ -69,9 +69,7 @@ def strict(schema: Any, *, root: bool = False) -> Any:
         return [strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {
-        name: part if name in _CONDITIONS else strict(part) for name, part in schema.items()
-    }
+    made = {name: part if name in _CONDITIONS else strict(part) for name, part in schema.items()}
     if isinstance(properties := schema.get("properties"), dict):
         made["properties"] = {name: strict(part) for name, part in properties.items()}
         open_ended = schema.get("x-kubernetes-preserve-unknown-fields") or (

@@ -26,7 +26,7 @@ def built_in_schemas(rendered: Rendered, files: list[Path]) -> list[str]:
     output = run(
         [
             *(python_tool("kubernetes-validate"), "--strict", "--no-warn"),
-            *("--version", KUBERNETES_VERSION, *files),
+            *("--kubernetes-version", KUBERNETES_VERSION, *files),
         ],
         codes=(0, 1, 2),
     )

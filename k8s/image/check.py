@@ -77,7 +77,7 @@ def _folder(kept: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="qrpay-image-") as folder:
         # Its user must be able to walk through it.
-        Path(folder).chmod(0o755)  # noqa: S103
+        Path(folder).chmod(0o755)
         yield Path(folder)
 
 
@@ -178,15 +178,15 @@ async def check_serving(sandbox: Sandbox, folder: Path) -> None:
 
 
 def _migrate(sandbox: Sandbox, migrations: Path) -> None:
-    environment = {
-        "MIGRATION_DATABASE_URL_FILE": f"/run/qrpay/{databases.owner_role('wallet')}"
-    }
+    environment = {"MIGRATION_DATABASE_URL_FILE": f"/run/qrpay/{databases.owner_role('wallet')}"}
     applied = 0
     for phase in ("pre", "post"):
         command = ["python", "-m", "wallet_svc", "migrate", "--phase", phase]
         applied += _expect(sandbox, command, code=0, environment=environment).count("applied ")
     if applied != len(list(migrations.glob("*.sql"))):
-        raise Failed(f"only {applied} migrations of wallet_svc were applied: the others are not there")
+        raise Failed(
+            f"only {applied} migrations of wallet_svc were applied: the others are not there"
+        )
     print(f"wallet_svc migrate: {applied} migrations applied")
 
 

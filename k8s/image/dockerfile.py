@@ -74,7 +74,9 @@ class Context:
     def files(self, checkout: Path, below: str) -> list[PurePosixPath]:
         """The files of a build at or below a path of the checkout."""
         start = checkout / below
-        found = [start] if start.is_file() else [path for path in start.rglob("*") if path.is_file()]
+        found = (
+            [start] if start.is_file() else [path for path in start.rglob("*") if path.is_file()]
+        )
         relative = (PurePosixPath(path.relative_to(checkout).as_posix()) for path in found)
         return sorted(path for path in relative if self.holds(path))
 

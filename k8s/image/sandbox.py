@@ -54,7 +54,9 @@ class Sandbox:
                 self._shown.append(Path("/", name))
         for device in DEVICES:
             (root / "dev" / device).touch()
-        (root / "etc" / "passwd").write_text(f"qrpay:x:{USER}:{USER}::/nonexistent:/usr/sbin/nologin\n")
+        (root / "etc" / "passwd").write_text(
+            f"qrpay:x:{USER}:{USER}::/nonexistent:/usr/sbin/nologin\n"
+        )
 
     def inside(self, path: Path) -> Path:
         """Where a path of the sandbox is outside of it."""
@@ -79,7 +81,7 @@ class Sandbox:
             user=USER, command=shlex.join(["env", "-i", *self._variables(environment), *command])
         )
         return subprocess.Popen(  # noqa: S603 - unshare, and a script of ours
-            [  # noqa: S607
+            [
                 *("unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child"),
                 *(() if in_root else ("--user", "--map-root-user")),
                 *("--propagation", "private", "sh", "-euc", script),

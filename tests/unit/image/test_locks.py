@@ -34,7 +34,12 @@ def test_the_image_has_what_was_tested(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["requirements.lock", "requirements.image.lock", "k8s/image/build.lock", "k8s/check/tools.lock"],
+    [
+        "requirements.lock",
+        "requirements.image.lock",
+        "k8s/image/build.lock",
+        "k8s/check/tools.lock",
+    ],
 )
 def test_every_package_is_pinned_by_its_content(name: str) -> None:
     """Goal: nobody can put another file in the place of one that we looked at."""

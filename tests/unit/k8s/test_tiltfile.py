@@ -15,9 +15,12 @@ import starlark
 import yaml
 
 from cli.main import COMMANDS
+from embedded.errors import StackError
+from embedded.layout import Layout
+from embedded.state import running_state
 from k8s.check.rendering import render
 from k8s.image.dockerfile import Context, read_stages
-from k8s.live import ISSUER_SECRET, OPERATOR_SECRET, PORTS, POSTGRES_SECRET
+from k8s.live import PORTS, adopt
 
 CHECKOUT = Path(__file__).parents[3]
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
@@ -26,8 +29,9 @@ WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 class Tilt:
     """What a Tiltfile said. Each built-in notes its arguments and answers a plain value."""
 
-    def __init__(self, overlay: list[dict[str, Any]]) -> None:
+    def __init__(self, overlay: list[dict[str, Any]], *, data: Path) -> None:
         self.overlay = overlay
+        self.data = data
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
 
     def load(self, text: str) -> None:
@@ -40,6 +44,7 @@ class Tilt:
             *("config_define", "config_parse", "probe", "exec_action", "watch_file"),
         ):
             module.add_callable(name, self._recorder(name))
+        module.add_callable("local", self._local)
         module["TRIGGER_MODE_MANUAL"] = "manual"
         dialect = starlark.Dialect.extended()
         dialect.enable_top_level_stmt = True
@@ -54,12 +59,31 @@ class Tilt:
             self.calls.append((name, arguments, named))
             answers: dict[str, Any] = {
                 "config_parse": {},
-                "decode_yaml_stream": self.overlay,
+                "decode_yaml_stream": self._decoded(arguments),
                 "encode_yaml_stream": arguments[0] if arguments else None,
             }
             return answers.get(name, [name, *arguments, *named.values()])
 
         return record
+
+    def _decoded(self, arguments: tuple[Any, ...]) -> Any:
+        if arguments and isinstance(arguments[0], str):
+            return list(yaml.safe_load_all(arguments[0]))
+        return self.overlay
+
+    def _local(self, command: list[str], **named: Any) -> str:
+        """Tilt runs it in the checkout; so do we, but for the folder that it writes to."""
+        self.calls.append(("local", (command,), named))
+        program, *arguments, option, _data = command
+        assert (program, option) == (".venv/bin/python", "--data")
+        done = subprocess.run(
+            [sys.executable, *arguments, option, self.data],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
 
     def of(self, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
         """Every call of one built-in."""
@@ -68,7 +92,9 @@ class Tilt:
     def resources(self) -> dict[str, dict[str, Any]]:
         """What is declared, by name."""
         return {
-            args[0]: named for kind in ("k8s_resource", "local_resource") for args, named in self.of(kind)
+            args[0] if args else named["new_name"]: named
+            for kind in ("k8s_resource", "local_resource")
+            for args, named in self.of(kind)
         }
 
 
@@ -79,9 +105,9 @@ def overlay() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def tilt(overlay: list[dict[str, Any]]) -> Tilt:
+def tilt(overlay: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Tilt:
     """The Tiltfile, loaded."""
-    tilt = Tilt(overlay)
+    tilt = Tilt(overlay, data=tmp_path_factory.mktemp("secrets"))
     tilt.load((CHECKOUT / "Tiltfile").read_text())
     return tilt
 
@@ -94,9 +120,7 @@ def named(objects: list[dict[str, Any]], *kinds: str) -> set[str]:
 def test_every_workload_is_a_resource(tilt: Tilt, overlay: list[dict[str, Any]]) -> None:
     """Goal: nothing of the overlay is left to Tilt's guesses, and nothing is declared that the
     overlay has not."""
-    declared = {
-        name for args, named in tilt.of("k8s_resource") for name in [args[0]] if "objects" not in named
-    }
+    declared = {args[0] for args, _ in tilt.of("k8s_resource") if args}
 
     assert declared == named(overlay, *WORKLOADS)
     assert all(named.get("labels") for named in tilt.resources().values())
@@ -117,8 +141,12 @@ def test_who_waits_for_whom_exists(tilt: Tilt) -> None:
 def test_forwarded_ports_are_listened_on(tilt: Tilt, overlay: list[dict[str, Any]]) -> None:
     """Goal: each forwarded port is one of the workload's own, and no two have the same port here."""
     here: list[int] = []
-    workloads = {found["metadata"]["name"]: found for found in overlay if found["kind"] in WORKLOADS}
+    workloads = {
+        found["metadata"]["name"]: found for found in overlay if found["kind"] in WORKLOADS
+    }
     for args, resource in tilt.of("k8s_resource"):
+        if not args:
+            continue
         for forwarded in resource.get("port_forwards") or []:
             local, _, inside = str(forwarded).partition(":")
             here.append(int(local))
@@ -144,7 +172,9 @@ def test_what_is_copied_into_pods_is_in_the_image(tilt: Tilt) -> None:
     }
 
     assert arguments[1] == "."
-    assert build["target"] in {stage.name for stage in read_stages((CHECKOUT / "Dockerfile").read_text())}
+    assert build["target"] in {
+        stage.name for stage in read_stages((CHECKOUT / "Dockerfile").read_text())
+    }
     synced = {args[0]: args[1] for args, _ in tilt.of("sync")}
     for folder, target in synced.items():
         assert context.files(CHECKOUT, folder), folder
@@ -159,8 +189,10 @@ def test_what_is_copied_into_pods_is_in_the_image(tilt: Tilt) -> None:
 def test_live_pods_run_below_the_watcher(tilt: Tilt, overlay: list[dict[str, Any]]) -> None:
     """Goal: each service's own command is kept, below the watcher of the live image, which has it
     at that path; servers from elsewhere are left alone."""
-    ((arguments, _),) = tilt.of("k8s_yaml")
-    originals = {found["metadata"]["name"]: found for found in overlay if found["kind"] == "Deployment"}
+    (arguments, _), _secrets = tilt.of("k8s_yaml")
+    originals = {
+        found["metadata"]["name"]: found for found in overlay if found["kind"] == "Deployment"
+    }
     live = read_stages((CHECKOUT / "Dockerfile").read_text())
     (copied,) = [found for stage in live if stage.name == "live" for found in stage.of("COPY")]
     wrapped = 0
@@ -172,8 +204,8 @@ def test_live_pods_run_below_the_watcher(tilt: Tilt, overlay: list[dict[str, Any
             found["spec"]["template"]["spec"]["containers"],
             strict=True,
         ):
-            if before["image"].split(":")[0] == "qrpay":
-                assert after["command"] == ["python", copied.arguments[-1], *before["command"]]
+            if before["image"].split(":")[0] == "ghcr.io/qrpay/qrpay":
+                assert after["args"] == ["python", copied.arguments[-1], *before["args"]]
                 wrapped += 1
             else:
                 assert after == before
@@ -185,7 +217,7 @@ def test_buttons_run_what_exists(tilt: Tilt) -> None:
     and none of them runs before somebody presses it."""
     targets = set(re.findall(r"^([a-z0-9-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
     for args, found in tilt.of("local_resource"):
-        words = shlex.split(found.get("cmd") or found["serve_cmd"])
+        words = shlex.split(found["cmd"] if "cmd" in found else found["serve_cmd"])
         program = words[0].rpartition("/")[2]
         if program == "make":
             assert words[1] in targets, args
@@ -194,15 +226,25 @@ def test_buttons_run_what_exists(tilt: Tilt) -> None:
         else:
             assert words[1:2] == ["-m"], args
             assert (CHECKOUT / (words[2].replace(".", "/") + ".py")).exists(), args
-        assert found["trigger_mode"] == "manual" or "serve_cmd" in found, args
-        assert found["auto_init"] is False, args
+        if "cmd" in found:
+            assert (found["trigger_mode"], found["auto_init"]) == ("manual", False), args
 
 
-def test_the_bridge_reads_secrets_that_the_overlay_makes(overlay: list[dict[str, Any]]) -> None:
-    """Goal: what `python -m k8s.live` asks the cluster for is there."""
-    made = named(overlay, "Secret") | {
-        found["spec"].get("secretName") for found in overlay if found["kind"] == "Certificate"
+def test_the_command_finds_the_cluster(tilt: Tilt, tmp_path: Path) -> None:
+    """Goal: `qrpay --data` reads from the bridge's state exactly the ports that are forwarded to
+    what answers there."""
+    layout = Layout(tmp_path)
+    layout.create()
+    with pytest.raises(StackError, match="local_secrets"):
+        adopt(layout)
+    (layout.tokens / "issuer.key").touch()
+    adopt(layout)
+
+    forwarded = {
+        args[0].removesuffix("-api"): resource["port_forwards"][0]
+        for args, resource in tilt.of("k8s_resource")
+        if args and args[0].removesuffix("-api") in PORTS
     }
-
-    for secret in (OPERATOR_SECRET, ISSUER_SECRET, POSTGRES_SECRET):
-        assert any(name and name.startswith(secret) for name in made), (secret, made)
+    inside = {name: 8080 if name == "gateway" else 7000 for name in PORTS}
+    found = running_state(layout).ports
+    assert forwarded == {name: f"{found[name]}:{inside[name]}" for name in PORTS}
