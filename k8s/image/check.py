@@ -18,12 +18,13 @@ import os
 import secrets
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -94,12 +95,10 @@ def build(checkout: Path, source: Path, root: Path) -> None:
                 _copy(context, checkout, part, source / target)
         elif instruction.word == "RUN":
             _install(instruction.arguments, source, root)
-    size = subprocess.run(
-        ["du", "-sm", root / "opt/qrpay", root / "app"], capture_output=True, text=True, check=True
-    )
-    for line in size.stdout.splitlines():
-        megabytes, _, path = line.partition("\t")
-        print(f"/{Path(path).relative_to(root)}: {megabytes} MB")
+    for folder in ("opt/qrpay", "app"):
+        files = (path for path in (root / folder).rglob("*") if path.is_file())
+        size = sum(path.stat().st_size for path in files if not path.is_symlink())
+        print(f"/{folder}: {size / 1e6:.0f} MB")
 
 
 def _copy(context: Context, checkout: Path, part: str, target: Path) -> None:
@@ -230,7 +229,9 @@ async def _until_serving(port: int, tls: TlsFiles, process: subprocess.Popen[str
 def _stop(process: subprocess.Popen[str]) -> str:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if process.poll() is None and children.exists():
-        subprocess.run(["kill", *children.read_text().split()], check=False)
+        for child in children.read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGTERM)
     try:
         output, _ = process.communicate(timeout=SERVES_WITHIN_SECONDS)
     except subprocess.TimeoutExpired:

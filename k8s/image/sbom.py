@@ -1,4 +1,4 @@
-"""The bill of materials of the image's Python part, in CycloneDX: ``python -m k8s.image.sbom FILE``.
+"""The image's Python part as a bill of materials in CycloneDX: ``python -m k8s.image.sbom FILE``.
 
 Made of requirements.image.lock, so that it has every version and every hash that the build checks.
 Debian's packages are in the base image: a scanner reads them there from /var/lib/dpkg, which the

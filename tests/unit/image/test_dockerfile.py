@@ -25,7 +25,8 @@ def tracked(*folders: str) -> list[PurePosixPath]:
 def test_a_file_is_read_by_stage_and_instruction() -> None:
     """Goal: joined lines, comments between them, and options are understood as Docker does."""
     stages = read_stages(
-        "ARG A=1\nFROM a:1 AS one\nRUN x \\\n # why\n  && y\nFROM one\nCOPY --from=one /a /b\nENV C=d E=f\n"
+        "ARG A=1\nFROM a:1 AS one\nRUN x \\\n # why\n  && y\n"
+        "FROM one\nCOPY --from=one /a /b\nENV C=d E=f\n"
     )
 
     assert [(stage.name, stage.base) for stage in stages] == [("one", "a:1"), ("", "one")]

@@ -45,9 +45,8 @@ def test_every_package_is_pinned_by_its_content(name: str) -> None:
     """Goal: nobody can put another file in the place of one that we looked at."""
     assert pins(name)
     assert [package for package, (_, hashes) in pins(name).items() if not hashes] == []
-    assert "http" not in re.sub(r"^ *#.*", "", (CHECKOUT / name).read_text()).replace(
-        "httptools", ""
-    ).replace("httpcore", "").replace("httpx", "")
+    # Where it comes from is the machine's to say.
+    assert "://" not in (CHECKOUT / name).read_text()
 
 
 def test_the_image_has_all_that_runs_and_nothing_else() -> None:

@@ -23,6 +23,7 @@ from k8s.image.dockerfile import Context, read_stages
 from k8s.live import PORTS, adopt
 
 CHECKOUT = Path(__file__).parents[3]
+STAGES = {stage.name: stage for stage in read_stages((CHECKOUT / "Dockerfile").read_text())}
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 
 
@@ -77,7 +78,7 @@ class Tilt:
         program, *arguments, option, _data = command
         assert (program, option) == (".venv/bin/python", "--data")
         done = subprocess.run(
-            [sys.executable, *arguments, option, self.data],
+            [sys.executable, *arguments, option, str(self.data)],
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
@@ -139,7 +140,7 @@ def test_who_waits_for_whom_exists(tilt: Tilt) -> None:
 
 
 def test_forwarded_ports_are_listened_on(tilt: Tilt, overlay: list[dict[str, Any]]) -> None:
-    """Goal: each forwarded port is one of the workload's own, and no two have the same port here."""
+    """Goal: each forwarded port is one of the workload's own, no two the same one here."""
     here: list[int] = []
     workloads = {
         found["metadata"]["name"]: found for found in overlay if found["kind"] in WORKLOADS
