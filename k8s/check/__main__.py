@@ -2,8 +2,8 @@
 
 Makes every overlay with kubectl's kustomize, then: Kubernetes' own objects against its schemas,
 custom resources against schemas made of their Go types, checkov, kube-score. Exits with 1 if
-anything is found. Go is needed for custom resources and kube-score: where there is none they are left out,
-which is said; in CI (variable CI) that is a fault.
+anything is found. Go is needed for custom resources and kube-score: where there is none they are
+left out, which is said; in CI (variable CI) that is a fault.
 """
 
 from __future__ import annotations

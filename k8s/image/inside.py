@@ -14,8 +14,8 @@ from pathlib import Path
 APP = Path("/app")
 OUTSIDE_BASE = (
     # What the base image (Debian, slim, with Python) has beside the interpreter's own folder.
-    "ld-linux", "libc.so", "libc-", "libm.so", "libm-", "libdl", "libpthread", "librt", "libutil", "libgcc_s",
-    "libstdc++", "libz.so", "libssl", "libcrypto", "libffi", "libuuid", "liblzma", "libbz2",
+    "ld-linux", "libc.so", "libc-", "libm.so", "libm-", "libdl", "libpthread", "librt", "libutil",
+    "libgcc_s", "libstdc++", "libz.so", "libssl", "libcrypto", "libffi", "libuuid", "liblzma", "libbz2",
     "libsqlite3", "libexpat", "libpython3", "libnss_", "libresolv", "libgdbm", "libreadline",
     "libncurses", "libtinfo", "libdb-", "libcrypt", "libnsl", "libtirpc",
 )  # fmt: skip
