@@ -23,8 +23,9 @@ def built_in_schemas(files: list[Path]) -> list[str]:
     """Kubernetes' own objects against Kubernetes' own schemas, no unknown field allowed."""
     output = run(
         [
-            *(python_tool("kubernetes-validate"), "--strict", "--no-warn"),
-            *("--kubernetes-version", KUBERNETES_VERSION, *files),
+            python_tool("kubernetes-validate"),
+            *("--strict", "--no-warn", "--kubernetes-version", KUBERNETES_VERSION),
+            *files,
         ],
         codes=(0, 1, 2),
         timeout_seconds=300,

@@ -12,13 +12,14 @@ import traceback
 from pathlib import Path
 
 APP = Path("/app")
+# What the base image (Debian, slim, with Python) has beside the interpreter's own folder.
 OUTSIDE_BASE = (
-    # What the base image (Debian, slim, with Python) has beside the interpreter's own folder.
-    "ld-linux", "libc.so", "libc-", "libm.so", "libm-", "libdl", "libpthread", "librt", "libutil",
-    "libgcc_s", "libstdc++", "libz.so", "libssl", "libcrypto", "libffi", "libuuid", "liblzma", "libbz2",
-    "libsqlite3", "libexpat", "libpython3", "libnss_", "libresolv", "libgdbm", "libreadline",
-    "libncurses", "libtinfo", "libdb-", "libcrypt", "libnsl", "libtirpc",
-)  # fmt: skip
+    *("ld-linux", "libc.so", "libc-", "libm.so", "libm-", "libdl", "libpthread"),
+    *("librt", "libutil", "libgcc_s", "libstdc++", "libz.so", "libssl", "libcrypto"),
+    *("libffi", "libuuid", "liblzma", "libbz2", "libsqlite3", "libexpat", "libpython3"),
+    *("libnss_", "libresolv", "libgdbm", "libreadline", "libncurses", "libtinfo", "libdb-"),
+    *("libcrypt", "libnsl", "libtirpc"),
+)
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -34,7 +35,7 @@ def modules() -> list[tuple[str, Path]]:
 
 def wanted(path: Path, name: str) -> set[str]:
     """Every module that a file imports anywhere, also inside of functions."""
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)

@@ -7,6 +7,7 @@ words stay the last ones in the log. Standard library only.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def fingerprint(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (found.st_mtime_ns, found.st_size) for path, found in _files(folder)}
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, object]]:
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for path in folder.rglob("*"):
         if path.suffix in SUFFIXES:
             try:
