@@ -3,11 +3,13 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SETUP := $(VENV)/.installed
+UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/uv
 PACKAGES := chassis gateway wallet_svc payment_svc ledger_svc barcode_svc cli embedded bench
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test test-unit test-integration test-e2e check gen lock chaos zones fuzz bench bench-barcodes clean
+.PHONY: help setup up down test test-unit test-integration test-e2e check gen lock chaos zones fuzz bench bench-barcodes \
+    image-check k8s-check sbom clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,8 +18,11 @@ setup: $(SETUP)  ## Install everything into .venv, pinned with hashes.
 
 $(SETUP): requirements.lock pyproject.toml
 	test -x $(PYTHON) || python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --require-hashes -r requirements.lock
-	$(PYTHON) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@# uv first, at its place in the lock: it installs the rest in a third of pip's time.
+	sed -n '/^uv==/,/^    #/p' requirements.lock > $(VENV)/uv.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	$(UV) pip install --quiet --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 up: $(SETUP)  ## Start the whole system here and stay with it; Ctrl-C stops it.
@@ -45,6 +50,7 @@ check: $(SETUP)  ## Contracts, stubs, style, types, who may import whom.
 	cd protos && buf lint
 	$(PYTHON) protos/generate.py --check
 	$(PYTHON) -m k8s.observability.generate --check
+	hadolint Dockerfile
 	ruff check .
 	ruff format --check .
 	mypy $(PACKAGES) tests protos/generate.py k8s
@@ -54,9 +60,12 @@ gen: $(SETUP)  ## Compile the contracts to Python, and make the dashboards.
 	$(PYTHON) protos/generate.py
 	$(PYTHON) -m k8s.observability.generate
 
-lock: $(SETUP)  ## Pin all dependencies anew, with hashes.
-	uv pip compile --quiet pyproject.toml --python-version 3.11 --all-extras --generate-hashes \
-	    --no-emit-index-url --no-header --upgrade --output-file requirements.lock
+COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: $(SETUP)  ## Pin all dependencies anew, with hashes: ours, the image's, those of its build, the checkers'.
+	$(COMPILE) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --output-file requirements.image.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --output-file k8s/image/build.lock k8s/image/build.in
+	$(COMPILE) --upgrade --output-file k8s/check/tools.lock k8s/check/tools.in
 
 SEED ?= 1
 MINUTES ?= 5
@@ -75,6 +84,15 @@ bench: $(SETUP)  ## Measure a running system (start it with `qrpay up --detach`)
 bench-barcodes: $(SETUP)  ## Measure issuing and redeeming of barcodes on a running system.
 	$(PYTHON) -m bench.barcodes
 
+image-check: $(SETUP)  ## Build what the image holds, without an engine, and run it as the image would be.
+	$(PYTHON) -m k8s.image.check
+
+k8s-check: $(SETUP)  ## Look at the Kubernetes manifests: schemas, checkov, kube-score. Needs Go for some.
+	$(PYTHON) -m k8s.check
+
+sbom: $(SETUP)  ## Write dist/qrpay.cdx.json: what the image holds of Python packages (CycloneDX).
+	$(PYTHON) -m k8s.image.sbom dist/qrpay.cdx.json
+
 clean:  ## Remove what can be made again. Keeps the data in .qrpay.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-k8s .k8s-check .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
