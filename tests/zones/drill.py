@@ -27,8 +27,7 @@ from tests.zones.report import Fault, Report
 from tests.zones.system import PORTS, System, running_system
 
 KINDS = ("kill", "cut", "slow", "fade")
-"""Fade: the link is slow for a while, so that the standbys lag as far as they are let, then the
-zone is killed. Without synchronous replication this is what loses payments."""
+"""Fade: the link is slow for a while, then the zone is killed."""
 _FADE_SECONDS = 10.0
 _CLIENTS = 8
 _BEFORE_SECONDS = 15.0
