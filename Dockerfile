@@ -30,7 +30,7 @@ RUN sh k8s/image/install.sh qrpay . /app
 # ---- The system below it, without what only a build needs ---------------------------------------
 FROM ${PYTHON_IMAGE} AS system
 COPY k8s/image/strip.sh /tmp/strip.sh
-RUN sh /tmp/strip.sh
+RUN sh /tmp/strip.sh && rm /tmp/strip.sh
 
 # ---- The image -----------------------------------------------------------------------------------
 # From nothing, so that what was removed is in no layer below either: a copy of all is what we want.

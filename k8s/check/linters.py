@@ -68,6 +68,8 @@ def read_checkov(report: Any) -> list[str]:
 
 def kube_score(rendered: Rendered) -> list[str]:
     """How workloads behave: probes, requests, budgets, spread."""
+    if not any(found["kind"] in SCORED for found in rendered.objects):
+        return []
     output = run(
         [
             *(go_tool(KUBE_SCORE), "score", "--output-format", "json"),
@@ -78,7 +80,7 @@ def kube_score(rendered: Rendered) -> list[str]:
     return read_kube_score(json.loads(output))
 
 
-def read_kube_score(report: list[dict[str, Any]]) -> list[str]:
+def read_kube_score(report: list[dict[str, Any]] | None) -> list[str]:
     """What is graded as critical or as a warning. Raises ValueError if nothing was looked at."""
     if not report:
         raise ValueError("kube-score looked at nothing")
@@ -96,5 +98,7 @@ def read_kube_score(report: list[dict[str, Any]]) -> list[str]:
     return sorted(set(found))
 
 
+SCORED = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service", "NetworkPolicy")
+"""Of objects among which none of these is, kube-score says nothing at all."""
 _WARNING = 5
 """kube-score's grades: 1 critical, 5 warning, 7 almost, 10 good."""
