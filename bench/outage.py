@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
+SECONDS_WITHOUT_SERVICE_MAX = 30.0
+"""The longest that the loss of a zone may keep payments from being accepted."""
 NORMAL_SHARE = 0.75
 """As fast as before: so much of what was answered per second before the fault."""
 WINDOW_SECONDS = 5.0

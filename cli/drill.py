@@ -15,13 +15,18 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.outage import NORMAL_SHARE, longest_gap, per_second, seconds_to_normal
+from bench.outage import (
+    NORMAL_SHARE,
+    SECONDS_WITHOUT_SERVICE_MAX,
+    longest_gap,
+    per_second,
+    seconds_to_normal,
+)
 from bench.paying import Paying, PayingError
 from cli.cluster import Cluster, Pod
 from cli.options import echo_json, json_option
 from embedded.errors import StackError
 
-_SECONDS_WITHOUT_SERVICE_MAX = 30.0
 _SETTLE_SECONDS_MAX = 120.0
 _WARM_UP_SECONDS = 2.0
 
@@ -47,7 +52,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def passed(self) -> bool:
         """Whether nothing is wrong and service came back in time."""
-        in_time = self.seconds_without_service <= _SECONDS_WITHOUT_SERVICE_MAX
+        in_time = self.seconds_without_service <= SECONDS_WITHOUT_SERVICE_MAX
         return not self.wrong and in_time and self.seconds_to_normal is not None
 
 

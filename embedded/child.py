@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -88,14 +88,17 @@ class Child:
         await self.wait()
 
 
-async def start_child(command: Command) -> Child:
+async def start_child(command: Command, *, inside: Sequence[str] = ()) -> Child:
     """Start a process; it gets its own process group, so that a terminal's Ctrl-C is the
     supervisor's alone.
 
-    Must be called from the main thread: the kernel's death signal follows the thread that forked.
+    `inside` begins the command line: a program that changes where it runs and then becomes the rest
+    of the line, in the same process. Must be called from the main thread: the kernel's death signal
+    follows the thread that forked.
     """
     with open_log(command.log_file) as log:
         process = await asyncio.create_subprocess_exec(
+            *inside,
             *launch_arguments(
                 command.arguments,
                 directory=command.directory,

@@ -187,19 +187,20 @@ async def _come_to_rest(
         await stack.healthy(_HEALTHY_SECONDS_MAX)
         doing = "terminal and booked"
         healthy_at = time.monotonic()
-        await _until_rest(admin_url, REST_SECONDS_MAX)
+        await until_rest(admin_url, REST_SECONDS_MAX)
         verdict.rest_seconds = time.monotonic() - min(healthy_at, healed_at)
         doing = "every operation answered"
         async with asyncio.timeout(_SETTLE_SECONDS + _SETTLE_EACH_SECONDS * len(load.history)):
             await load.settle()
             await load.ask_again(_ASKED_AGAIN_SHARE)
         doing = "at rest again"
-        await _until_rest(admin_url, REST_SECONDS_MAX)
+        await until_rest(admin_url, REST_SECONDS_MAX)
     except TimeoutError:
         verdict.violations.append(Violation("comes to rest", f"not in time: {doing}"))
 
 
-async def _until_rest(admin_url: str, seconds_max: float) -> None:
+async def until_rest(admin_url: str, seconds_max: float) -> None:
+    """Wait until nothing is under way and all is booked. Raises ``TimeoutError``."""
     async with asyncio.timeout(seconds_max):
         while not await is_at_rest(admin_url):  # noqa: ASYNC110 - a database cannot call us
             await asyncio.sleep(0.25)
@@ -273,7 +274,7 @@ _URL_FILES = {
 """The setting of an edge, and the secret that it has without a proxy."""
 
 
-_NO_LIMITS = {
+NO_LIMITS = {
     "QRPAY_GATEWAY_CALLER_REQUESTS_PER_SECOND": "10000",
     "QRPAY_GATEWAY_CALLER_REQUESTS_BURST": "10000",
     "QRPAY_GATEWAY_ADDRESS_REQUESTS_PER_SECOND": "10000",
@@ -293,7 +294,7 @@ def _environment(
     """What the processes are told so that they go through the proxies."""
     # A bug that is planted must show in the books: nothing may repair what it does.
     heals = {"QRPAY_LEDGER_RECONCILE_HEALS": "false" if bug else "true"}
-    environment = {**_NO_LIMITS, **reconciling.SETTINGS, **heals}
+    environment = {**NO_LIMITS, **reconciling.SETTINGS, **heals}
     for edge, proxy in proxies.items():
         if edge in _URL_FILES:
             setting, secret = _URL_FILES[edge]

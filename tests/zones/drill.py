@@ -19,7 +19,8 @@ from tests.chaos.funds import give_money_by
 from tests.chaos.load import Load, Person
 from tests.chaos.observer import Observer
 from tests.chaos.reconciling import reconcile_by
-from tests.chaos.snapshot import is_at_rest, query, read_snapshot
+from tests.chaos.snapshot import query, read_snapshot
+from tests.chaos.yard import until_rest
 from tests.zones.balancer import Balancer
 from tests.zones.network import ADDRESSES, ZONES
 from tests.zones.operator import Say
@@ -167,13 +168,13 @@ class Drill:
         found += [Violation("no 500", text) for text in load.surprises]
         doing = "terminal and booked"
         try:
-            await self._until_rest()
+            await until_rest(system.admin_url, _REST_SECONDS_MAX)
             doing = "every operation answered"
             async with asyncio.timeout(_SETTLE_SECONDS_MAX):
                 await load.settle()
                 await load.ask_again(_ASKED_AGAIN_SHARE)
             doing = "at rest again"
-            await self._until_rest()
+            await until_rest(system.admin_url, _REST_SECONDS_MAX)
         except TimeoutError:
             found.append(Violation("comes to rest", f"not in time: {doing}"))
         await observer.look()
@@ -185,11 +186,6 @@ class Drill:
         async with system.mesh(ZONES[0]) as mesh:
             found += await reconcile_by(mesh)
         return found
-
-    async def _until_rest(self) -> None:
-        async with asyncio.timeout(_REST_SECONDS_MAX):
-            while not await is_at_rest(self._system.admin_url):  # noqa: ASYNC110 - it cannot call
-                await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     @asynccontextmanager
     async def _paying(self) -> AsyncIterator[Load]:

@@ -6,9 +6,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from embedded.child import Check, Child, Command, inherited_environment, open_log, run_check
+from embedded.child import Check, Child, Command, run_check, start_child
 from embedded.errors import NotReady
-from embedded.privileges import launch_arguments
 from tests.zones.network import in_zone
 
 _READY_SECONDS_MAX = 60.0
@@ -26,22 +25,7 @@ class Place:
 
     async def start(self, command: Command, check: Check | None = None) -> None:
         """Start a program in the zone, and wait until it is ready if there is a check."""
-        with open_log(command.log_file) as log:
-            process = await asyncio.create_subprocess_exec(
-                *in_zone(self.zone),
-                *launch_arguments(
-                    command.arguments,
-                    directory=command.directory,
-                    privilege=command.privilege,
-                    death_signal=command.stop_signal,
-                ),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**inherited_environment(), **command.environment},
-                process_group=0,
-            )
-        self._children[command.name] = Child(command=command, process=process)
+        self._children[command.name] = await start_child(command, inside=in_zone(self.zone))
         if check is not None:
             await until_ready(check, command.name)
 

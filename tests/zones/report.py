@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-SECONDS_WITHOUT_SERVICE_MAX = 30.0
+from bench.outage import SECONDS_WITHOUT_SERVICE_MAX
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from embedded.processes import MODULES, admin_port_name, make_programs
 from embedded.servers import Servers
 from embedded.supervisor import Program
 from embedded.tokens import Role, load_issuer
+from tests.chaos.yard import NO_LIMITS
 from tests.zones import engines
 from tests.zones.engines import Secrets
 from tests.zones.network import ADDRESSES, POSTGRES, ZONES, Network
@@ -43,14 +44,9 @@ _ROLES: dict[str, Role] = {
 }
 
 _SETTINGS = {
+    **NO_LIMITS,
     "QRPAY_PAYMENT_NATS_REPLICAS": "3",
     "QRPAY_LEDGER_NATS_REPLICAS": "3",
-    # Three people do the work of a crowd.
-    "QRPAY_GATEWAY_CALLER_REQUESTS_PER_SECOND": "10000",
-    "QRPAY_GATEWAY_CALLER_REQUESTS_BURST": "10000",
-    "QRPAY_GATEWAY_ADDRESS_REQUESTS_PER_SECOND": "10000",
-    "QRPAY_GATEWAY_ADDRESS_REQUESTS_BURST": "10000",
-    "QRPAY_BARCODE_MISSES_PER_MINUTE_MAX": "1000000",
     "QRPAY_LEDGER_RECONCILE_EVERY_SECONDS": "5",
     "QRPAY_LEDGER_RECONCILE_SETTLE_SECONDS": "10",
 }
