@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.table import Table
 from chassis.channel import call
 from chassis.money import Money
 from cli.mesh import Mesh, run_with_mesh
-from cli.options import data_option, echo_json, json_option
+from cli.options import actor_option, data_option, echo_json, json_option
 from qrpay.ledger.v1 import bank_statement_pb2 as pb
 from qrpay.type.v1 import money_pb2
 
@@ -29,12 +28,6 @@ _METHODS = {
     pb.MATCH_METHOD_HAND: "hand",
 }
 
-_actor_option = click.option(
-    "--actor",
-    default=getpass.getuser,
-    show_default="your user name",
-    help="Who does it, for the record.",
-)
 _currency_option: Callable[[Any], Any] = click.option(
     "--currency", "currency_code", required=True, help="ISO 4217 code, such as EUR."
 )
@@ -61,7 +54,7 @@ def command() -> None:
 @click.option("--account", default="", help="The IBAN. camt.053: refuse a file of another one.")
 @click.option("--currency", "currency_code", default="", help="camt.053: refuse another one.")
 @click.option("--reference", default="", help="CSV: the statement's id.  [default: the file name]")
-@_actor_option
+@actor_option
 @json_option
 def import_command(
     file: Path,
@@ -127,7 +120,7 @@ def unmatched_command(data: Path, currency_code: str, limit: int, as_json: bool)
 @click.argument("line_id")
 @click.argument("payment_id")
 @data_option
-@_actor_option
+@actor_option
 @click.option("--why", required=True, help="Why, for the record.")
 @json_option
 def match_command(

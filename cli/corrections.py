@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +15,7 @@ from rich.table import Table
 
 from chassis.channel import call
 from cli.mesh import Mesh, run_with_mesh
-from cli.options import data_option, echo_json, json_option
+from cli.options import actor_option, data_option, echo_json, json_option
 from qrpay.ledger.v1 import correction_pb2 as pb
 from qrpay.ledger.v1 import ledger_pb2
 from qrpay.type.v1 import money_pb2
@@ -26,12 +25,6 @@ _PAGE_SIZE = 200
 _AMOUNT_MINOR_MAX = 10**15
 _STATES = ("proposed", "approved", "rejected")
 
-_actor_option = click.option(
-    "--actor",
-    default=getpass.getuser,
-    show_default="your user name",
-    help="Who does it, for the record.",
-)
 _why_option: Callable[[Any], Any] = click.option(
     "--why", required=True, help="Why, for the record."
 )
@@ -69,7 +62,7 @@ _SIDE = (str, click.IntRange(1, _AMOUNT_MINOR_MAX), str)
     help="What to credit; together as much as is debited.",
 )
 @_at_option
-@_actor_option
+@actor_option
 @_why_option
 @_request_option
 @json_option
@@ -100,7 +93,7 @@ def correct(
 @click.argument("transaction_id")
 @data_option
 @_at_option
-@_actor_option
+@actor_option
 @_why_option
 @_request_option
 @json_option
@@ -123,7 +116,7 @@ def reverse(
 @click.command()
 @click.argument("correction_id")
 @data_option
-@_actor_option
+@actor_option
 @json_option
 def approve(correction_id: str, data: Path, actor: str, as_json: bool) -> None:
     """Approve a correction that somebody else proposed, and book it."""
@@ -143,7 +136,7 @@ def approve(correction_id: str, data: Path, actor: str, as_json: bool) -> None:
 @click.command()
 @click.argument("correction_id")
 @data_option
-@_actor_option
+@actor_option
 @_why_option
 @json_option
 def reject(correction_id: str, data: Path, actor: str, why: str, as_json: bool) -> None:

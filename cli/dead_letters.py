@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from rich.table import Table
 from chassis.channel import call
 from cli.ledger_words import status_word
 from cli.mesh import Mesh, booking_of, run_with_mesh
-from cli.options import data_option, echo_json, json_option
+from cli.options import actor_option, data_option, echo_json, json_option
 from qrpay.payment.v1 import dead_letter_pb2, payment_queue_pb2
 
 _CALL_SECONDS = 5.0
@@ -27,12 +26,6 @@ _STATES = ("open", "redriven", "discarded", "settled")
 _REASONS = ("malformed", "exhausted", "overdue", "refused")
 _PAYMENT_SUBJECT = "payments.task"
 
-_actor_option = click.option(
-    "--actor",
-    default=getpass.getuser,
-    show_default="your user name",
-    help="Who does it, for the record.",
-)
 _filter_options: Sequence[Callable[[Any], Any]] = (
     click.option("--reason", type=click.Choice(_REASONS), help="Only those with this reason."),
     click.option("--payment", "payment_id", default="", help="Only those of this payment."),
@@ -153,7 +146,7 @@ def show_command(dead_letter_id: str, data: Path, as_json: bool) -> None:
 )
 @_with_filter
 @click.option("--dry-run", is_flag=True, help="Only tell which.")
-@_actor_option
+@actor_option
 @click.option("--why", default="", help="Why, for the record.")
 @json_option
 def redrive_command(
@@ -199,7 +192,7 @@ def redrive_command(
 @command.command("discard")
 @click.argument("dead_letter_id")
 @data_option
-@_actor_option
+@actor_option
 @click.option("--why", required=True, help="Why, for the record.")
 @json_option
 def discard_command(dead_letter_id: str, data: Path, actor: str, why: str, as_json: bool) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
 
 from chassis.channel import call
 from cli.mesh import Mesh, run_with_mesh
-from cli.options import data_option, echo_json, json_option
+from cli.options import actor_option, data_option, echo_json, json_option
 from qrpay.barcode.v1 import merchant_pb2
 
 _CALL_SECONDS = 5.0
@@ -45,12 +44,7 @@ def show(merchant_id: str, data: Path, as_json: bool) -> None:
 @click.argument("merchant_id")
 @click.argument("state", type=click.Choice(["on", "off"]))
 @data_option
-@click.option(
-    "--actor",
-    default=getpass.getuser,
-    show_default="your user name",
-    help="Who does it, for the record.",
-)
+@actor_option
 @json_option
 def pilot(merchant_id: str, state: str, data: Path, actor: str, as_json: bool) -> None:
     """Make a merchant a pilot, or end that. Gateways follow within seconds."""

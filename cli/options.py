@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 from collections.abc import Callable
@@ -23,6 +24,13 @@ data_option = click.option(
     show_default=True,
     envvar="QRPAY_DATA",
     help="The data directory. Each has a stack of its own.",
+)
+
+actor_option = click.option(
+    "--actor",
+    default=getpass.getuser,
+    show_default="your user name",
+    help="Who does it, for the record.",
 )
 
 json_option: Callable[[Any], Any] = click.option(

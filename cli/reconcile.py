@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -19,7 +18,7 @@ from rich.table import Table
 from chassis.channel import call
 from chassis.errors import ServiceError
 from cli.mesh import Mesh
-from cli.options import Moment, data_option, echo_json, json_option
+from cli.options import Moment, actor_option, data_option, echo_json, json_option
 from embedded.errors import StackError
 from embedded.layout import Layout
 from embedded.state import running_state
@@ -132,12 +131,7 @@ def show_command(case_id: str, data: Path, as_json: bool) -> None:
 @command.command("resolve")
 @click.argument("case_id")
 @data_option
-@click.option(
-    "--actor",
-    default=getpass.getuser,
-    show_default="your user name",
-    help="Who does it, for the record.",
-)
+@actor_option
 @click.option("--why", required=True, help="Why, for the record.")
 @click.option("--unfreeze", is_flag=True, help="Let the wallet take part in transfers again.")
 @json_option
