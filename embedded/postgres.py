@@ -179,7 +179,7 @@ def shared_buffers_megabytes(memory_bytes: int) -> int:
     Where payments go on is one page per payer in each of half a dozen indexes: 480 MB for 10,000
     payers. A page that is not there is read and another one written for it, which takes 18 us.
     """
-    return max(96, min(1024, memory_bytes // 8 // 2**20))
+    return max(96, min(4096, memory_bytes // 8 // 2**20))
 
 
 def _remove_tree(directory: Path) -> None:
