@@ -199,6 +199,13 @@ async def test_services_show_it_and_go_on(made: Made) -> None:
         assert [item["id"] for item in newest] == [sent.json()["id"], listed[0]["id"]]
     finally:
         await user.http.aclose()
+    in_order = await query(
+        await made.stack.server_url("postgres"),
+        "payment",
+        "SELECT (CAST(CAST(ctid AS text) AS point))[0] AS page FROM payments ORDER BY id",
+    )
+    pages = [row["page"] for row in in_order]
+    assert pages == sorted(pages), "the pages of the history have no room for what comes after"
 
 
 async def test_people_are_those_of_the_bench(made: Made) -> None:
