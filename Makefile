@@ -87,7 +87,7 @@ bench-barcodes: $(SETUP)  ## Measure issuing and redeeming of barcodes on a runn
 image-check: $(SETUP)  ## Build what the image holds, without an engine, and run it as the image would be.
 	$(PYTHON) -m k8s.image.check
 
-k8s-check: $(SETUP)  ## Look at the Kubernetes manifests: schemas, checkov, kube-score. Needs Go for some.
+k8s-check: $(SETUP)  ## Look at the Kubernetes manifests: schemas, checkov, kube-score.
 	$(PYTHON) -m k8s.check
 
 sbom: $(SETUP)  ## Write dist/qrpay.cdx.json: what the image holds of Python packages (CycloneDX).

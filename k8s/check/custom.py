@@ -1,23 +1,67 @@
-"""Schemas of custom resources, made of their Go types as their own projects make them.
+"""Custom resources against the definitions that their projects ship in their Go modules.
 
-`crds/go.mod` pins the modules (go.sum: their hashes), `crds/types.go` lists the packages. What
-cannot be checked here are the CEL rules in them, which only an API server evaluates.
+What cannot be checked here are the CEL rules in them, which only an API server evaluates.
+CloudNativePG's own resources are the compiler's, in typescript.py.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
+import json
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import yaml
 
 from k8s.check.rendering import Rendered, title
-from k8s.check.tools import CACHE, CONTROLLER_GEN, go_tool, run
+from k8s.check.tools import ToolError, python_tool, run
+from k8s.check.typescript import GROUP as TYPESCRIPT_GROUP
 
-TYPES = Path(__file__).with_name("crds")
+
+class Module(msgspec.Struct, frozen=True):
+    """A Go module with ready definitions in it."""
+
+    path: str
+    version: str
+    hash: str
+    """As go.sum would have it."""
+    definitions: tuple[str, ...]
+    """Files of the module."""
+
+
+MODULES = (
+    Module(
+        "github.com/cert-manager/cert-manager",
+        "v1.19.1",
+        "h1:Txh8L/nLWTDcb7ZnXuXbTe15BxQnLbLirXmbNk0fGgY=",
+        (
+            "deploy/crds/cert-manager.io_certificates.yaml",
+            "deploy/crds/cert-manager.io_issuers.yaml",
+        ),
+    ),
+    Module(
+        "github.com/cloudnative-pg/plugin-barman-cloud",
+        "v0.15.0",
+        "h1:gNVytrzzYUE08wxLDrjfJqy1FPPSFkMe1OEr4s4pVI0=",
+        ("config/crd/bases/barmancloud.cnpg.io_objectstores.yaml",),
+    ),
+    Module(
+        "github.com/external-secrets/external-secrets",
+        "v1.3.2",
+        "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
+        ("config/crds/bases/external-secrets.io_externalsecrets.yaml",),
+    ),
+    Module(
+        "github.com/prometheus-operator/prometheus-operator",
+        "v0.92.1",
+        "h1:rHWuFo6SVya4FBSCNg2DCzyc4xAv54zk3eDTzp5mQZc=",
+        (
+            "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
+            "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+        ),
+    ),
+)
 
 _CONDITIONS = ("allOf", "anyOf", "oneOf", "not", "enum", "default", "required")
 """What says something about fields that are declared elsewhere."""
@@ -30,28 +74,19 @@ Schemas = dict[tuple[str, str], dict[str, Any]]
 
 
 def custom_schemas() -> Schemas:
-    """Make the schemas, or take those made before of the same modules."""
-    packages = re.findall(r'^\s+_ "([^"]+)"', (TYPES / "types.go").read_text(), re.MULTILINE)
-    if not packages:
-        return {}
-    pinned = b"".join((TYPES / name).read_bytes() for name in ("go.mod", "go.sum", "types.go"))
-    key = hashlib.sha256(pinned + CONTROLLER_GEN.version.encode()).hexdigest()[:16]
-    folder = CACHE / "crds" / key
-    if not (folder / "done").exists():
-        program = go_tool(CONTROLLER_GEN)
-        print("making the schemas of custom resources (once)", flush=True)
-        for number, package in enumerate(packages):
-            run(
-                [
-                    *(program, "crd:ignoreUnexportedFields=true,allowDangerousTypes=true"),
-                    *(f"paths={package}", f"output:crd:dir={folder / str(number)}"),
-                ],
-                folder=TYPES,
-                environment={"GOFLAGS": "-mod=readonly"},
-                timeout_seconds=600,
-            )
-        (folder / "done").touch()
-    return read_definitions(sorted(folder.glob("*/*.yaml")))
+    """All schemas that there are."""
+    return read_definitions([file for module in MODULES for file in definitions(module)])
+
+
+def definitions(module: Module) -> list[Path]:
+    """The files of a module. Raises ToolError if it is not the module that was looked at."""
+    name = f"{module.path}@{module.version}"
+    answer = json.loads(
+        run([python_tool("go"), "mod", "download", "-json", name], timeout_seconds=300)
+    )
+    if answer["Sum"] != module.hash:
+        raise ToolError(f"{name} has the hash {answer['Sum']} and not {module.hash}")
+    return [Path(answer["Dir"], file) for file in module.definitions]
 
 
 def read_definitions(files: list[Path]) -> Schemas:
@@ -89,24 +124,23 @@ def strict(schema: Any, *, root: bool = False) -> Any:
     return made
 
 
-def findings(rendered: Rendered, schemas: Schemas) -> tuple[list[str], list[str]]:
-    """What is wrong with the custom resources that have a schema; and those that have none."""
+def findings(rendered: Rendered, schemas: Schemas) -> list[str]:
+    """What is wrong with the custom resources; one without a schema is wrong too."""
     wrong: list[str] = []
-    unknown: list[str] = []
     for found in rendered.objects:
         version = str(found.get("apiVersion", ""))
-        if is_built_in(version):
+        if is_built_in(version) or version.startswith(f"{TYPESCRIPT_GROUP}/"):
             continue
         schema = schemas.get((version, str(found.get("kind", ""))))
         if schema is None:
-            unknown.append(f"{version} {title(found)}")
+            wrong.append(f"{title(found)}: no module of k8s/check/custom.py has {version}")
             continue
         validator = jsonschema.Draft202012Validator(schema)
         wrong += [
             f"{title(found)}: {error.json_path}: {error.message[:300]}"
             for error in validator.iter_errors(found)
         ]
-    return wrong, unknown
+    return wrong
 
 
 def is_built_in(version: str) -> bool:

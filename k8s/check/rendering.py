@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import yaml
 
 from k8s.check.tools import CACHE, run
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """As Kubernetes reads YAML: what looks like a time is a text."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, expression) for tag, expression in resolvers if "timestamp" not in tag]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -22,12 +31,24 @@ class Rendered(msgspec.Struct, frozen=True):
 
 
 def overlays(checkout: Path) -> list[Path]:
-    """The folders that somebody applies: every overlay, and what is beside them."""
-    found = sorted((checkout / "k8s" / "overlays").glob("*/kustomization.yaml"))
-    found += sorted((checkout / "k8s").glob("*/kustomization.yaml"))
-    base = checkout / "k8s" / "base"
-    # The base is part of each overlay and nothing by itself.
-    return [file.parent for file in found if file.parent != base]
+    """The folders that somebody applies: overlays, what lies right in k8s/, and what is part of no
+    other. Not the base, which is nothing by itself."""
+    root = checkout / "k8s"
+    read = {
+        file.parent: yaml.safe_load(file.read_text()) for file in root.rglob("kustomization.yaml")
+    }
+    parts = {
+        (folder / str(name)).resolve()
+        for folder, content in read.items()
+        for name in (content.get("resources") or []) + (content.get("components") or [])
+    }
+    return sorted(
+        folder
+        for folder, content in read.items()
+        if content["kind"] == "Kustomization"
+        and folder != root / "base"
+        and (folder.parent in (root, root / "overlays") or folder.resolve() not in parts)
+    )
 
 
 def render(folder: Path) -> Rendered:
@@ -36,11 +57,12 @@ def render(folder: Path) -> Rendered:
     own = Path(sys.executable).with_name("kubectl")
     program = own if own.exists() else "kubectl"
     text = run([program, "kustomize", folder])
-    target = CACHE / "rendered" / f"{folder.name}.yaml"
+    name = "-".join(folder.parts[folder.parts.index("k8s") + 1 :])
+    target = CACHE / "rendered" / f"{name}.yaml"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text)
-    objects = [found for found in yaml.safe_load_all(text) if found]
-    return Rendered(name=folder.name, file=target, objects=objects)
+    objects = [found for found in yaml.load_all(text, Loader=_Loader) if found]
+    return Rendered(name=name, file=target, objects=objects)
 
 
 def title(found: dict[str, Any]) -> str:

@@ -1,14 +1,13 @@
 """The programs that look at the manifests, each at a pinned version, installed when first needed.
 
 From Python packages into `.venv-k8s` (k8s/check/tools.lock, with hashes); from Go modules into
-`.k8s-check/go/VERSION`, where Go is at hand. Both folders are ignored by git and may be deleted.
+`.k8s-check/go/NAME-VERSION`. Both folders are ignored by git and may be deleted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +38,6 @@ class GoTool(msgspec.Struct, frozen=True):
 
 
 KUBE_SCORE = GoTool("github.com/zegl/kube-score/cmd/kube-score", "v1.20.0")
-CONTROLLER_GEN = GoTool("sigs.k8s.io/controller-tools/cmd/controller-gen", "v0.20.1")
 
 
 def run(
@@ -86,23 +84,14 @@ def python_tool(name: str) -> Path:
     return ENVIRONMENT / "bin" / name
 
 
-def go() -> Path | None:
-    """The Go compiler, if there is one."""
-    found = shutil.which("go")
-    return Path(found) if found else None
-
-
 def go_tool(tool: GoTool) -> Path:
-    """A program of a Go module, built once per version. Go is at hand, or ToolError is raised."""
+    """A program of a Go module, built once per version."""
     folder = CACHE / "go" / f"{tool.name}-{tool.version}"
     program = folder / tool.name
     if not program.exists():
-        compiler = go()
-        if compiler is None:
-            raise ToolError(f"{tool.name} is built with Go, and there is none (install Go 1.24)")
         print(f"building {tool.name} {tool.version} (once)", flush=True)
         run(
-            [compiler, "install", f"{tool.package}@{tool.version}"],
+            [python_tool("go"), "install", f"{tool.package}@{tool.version}"],
             environment={"GOBIN": str(folder), "CGO_ENABLED": "0", "GOFLAGS": "-trimpath"},
             timeout_seconds=BUILD_SECONDS_MAX,
         )
