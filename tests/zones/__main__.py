@@ -42,6 +42,7 @@ def main() -> int:
                 seed=arguments.seed,
                 kinds=arguments.faults,
                 fault_seconds=arguments.seconds,
+                synchronous=not arguments.asynchronous,
                 say=say,
             )
         )
@@ -98,6 +99,11 @@ def _arguments() -> argparse.Namespace:
         help=f"which, separated by commas: {','.join(KINDS)} (all)",
     )
     parser.add_argument("--seconds", type=float, default=45.0, help="how long a zone is lost (45)")
+    parser.add_argument(
+        "--asynchronous",
+        action="store_true",
+        help="let PostgreSQL confirm what no standby has: a stall must then lose payments",
+    )
     parser.add_argument("--data", type=Path, help="keep everything below this directory")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The drill: people pay; a zone is killed, cut off, slowed, or fades; then all is checked."""
+"""The drill: people pay; a zone is killed, cut off, slowed, or stalls; then all is checked."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ from tests.zones.operator import Say
 from tests.zones.report import Fault, Report
 from tests.zones.system import PORTS, System, running_system
 
-KINDS = ("kill", "cut", "slow", "fade")
-"""Fade: the link is slow for a while, then the zone is killed."""
-_FADE_SECONDS = 10.0
+KINDS = ("kill", "cut", "slow", "stall")
+"""Stall: the primary takes work and sends no standby anything, and then its zone is killed. What it
+has confirmed by itself is lost, so this is what shows whether a commit waits for a standby."""
+_STALL_SECONDS = 4.0
+"""Less than the standbys wait before they come back by another connection (engines)."""
 _CLIENTS = 8
 _BEFORE_SECONDS = 15.0
 _AFTER_SECONDS = 15.0
@@ -137,10 +139,11 @@ class Drill:
 
     async def _do(self, kind: str, zone: str) -> None:
         system = self._system
-        if kind == "fade":
-            await system.network.slow(zone)
-            await asyncio.sleep(_FADE_SECONDS)
-        if kind in ("kill", "fade"):
+        if kind == "stall":
+            followers = system.places[zone].stop_replication()
+            assert followers == len(ZONES) - 1, f"{followers} standbys follow the primary"
+            await asyncio.sleep(_STALL_SECONDS)
+        if kind in ("kill", "stall"):
             system.operator.away.add(zone)
             await system.places[zone].kill()
         elif kind == "cut":
@@ -239,9 +242,18 @@ def _report(faults: list[Fault], load: Load, violations: Sequence[Violation]) ->
 
 
 async def run_drill(
-    directory: Path, *, seed: int, kinds: Sequence[str], fault_seconds: float, say: Say
+    directory: Path,
+    *,
+    seed: int,
+    kinds: Sequence[str],
+    fault_seconds: float,
+    synchronous: bool,
+    say: Say,
 ) -> Report:
-    """Run once in an empty directory, inside the namespaces of ``network.enter``."""
+    """Run once in an empty directory, inside the namespaces of ``network.enter``. Unless
+    ``synchronous``, PostgreSQL confirms what no standby has: then a stall must lose payments."""
     async with running_system(directory, say=say) as system:
+        if not synchronous:
+            await system.operator.forget_standbys()
         say("three zones are ready")
         return await Drill(system, seed=seed, fault_seconds=fault_seconds, say=say).run(kinds)

@@ -70,6 +70,12 @@ class Operator:
         await self._network.give(POSTGRES, self.postgres)
         await self._network.give(VALKEY, self.valkey)
 
+    async def forget_standbys(self) -> None:
+        """Have PostgreSQL confirm commits that no standby has: what must not be done."""
+        for zone in ZONES:
+            await self._query(zone, "ALTER SYSTEM SET synchronous_standby_names = ''")
+            await self._query(zone, "SELECT pg_reload_conf()")
+
     async def take_back(self, zone: str) -> None:
         """Have a zone that was away follow the primaries: its own books may end elsewhere."""
         place = self._places[zone]

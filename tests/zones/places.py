@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from pathlib import Path
+
+import psutil
 
 from embedded.child import Check, Child, Command, run_check, start_child
 from embedded.errors import NotReady
@@ -33,6 +36,17 @@ class Place:
         """End programs as a power cut does; without names, all."""
         children = [self._children.pop(name) for name in names or tuple(self._children)]
         await asyncio.gather(*(child.kill() for child in children))
+
+    def stop_replication(self) -> int:
+        """Have PostgreSQL send nothing more to those that follow it now, until it is killed.
+        Answers how many those are."""
+        server = psutil.Process(self._children["postgres"].pid)
+        senders = [
+            child for child in server.children() if " walsender " in " ".join(child.cmdline())
+        ]
+        for sender in senders:
+            sender.send_signal(signal.SIGSTOP)
+        return len(senders)
 
     def runs(self, name: str) -> bool:
         """Whether a program is there."""
