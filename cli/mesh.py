@@ -40,7 +40,8 @@ AUDITED = ("wallet", "payment", "ledger", "barcode")
 
 
 class Mesh:
-    """Stubs of the public contracts. `ports` are by process, all at one address."""
+    """Stubs of the public contracts. `ports` are by process, all at one address; the reconciler is
+    a process of its own or, as on one machine, a part of ledger."""
 
     def __init__(
         self, layout: Layout, ports: Mapping[str, int], *, address: str = LOOPBACK
@@ -62,7 +63,10 @@ class Mesh:
         ledger = await self._open("ledger")
         self.ledger = ledger_pb2_grpc.LedgerServiceStub(ledger)
         self.book = book_pb2_grpc.BookServiceStub(ledger)
-        self.reconciliation = reconciliation_pb2_grpc.ReconciliationServiceStub(ledger)
+        apart = "reconciler" in self._ports
+        self.reconciliation = reconciliation_pb2_grpc.ReconciliationServiceStub(
+            await self._open("reconciler", identity="ledger") if apart else ledger
+        )
         self.bank_statements = bank_statement_pb2_grpc.BankStatementServiceStub(ledger)
         self.corrections = correction_pb2_grpc.CorrectionServiceStub(ledger)
         barcode = await self._open("barcode")
@@ -78,11 +82,13 @@ class Mesh:
     ) -> None:
         await self._exit_stack.aclose()
 
-    async def _open(self, name: str) -> grpc.aio.Channel:
+    async def _open(self, name: str, *, identity: str = "") -> grpc.aio.Channel:
         if name not in self._ports:
             raise NotRunning(f"{name} does not run")
         channel = await self._exit_stack.enter_async_context(
-            open_channel(f"{self._address}:{self._ports[name]}", identity=name, tls=self._tls)
+            open_channel(
+                f"{self._address}:{self._ports[name]}", identity=identity or name, tls=self._tls
+            )
         )
         if name in AUDITED:
             self.audit[name] = audit_pb2_grpc.AuditServiceStub(channel)

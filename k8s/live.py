@@ -1,7 +1,7 @@
 """A stack in a local cluster, as the `qrpay` command knows stacks: ``python -m k8s.live``.
 
-`k8s.local_secrets` made the cluster's secrets of a data directory, so that the operator's
-certificate and the issuer's key are in there. This writes down beside them on which forwarded ports
+The operator's certificate is in a data directory: of `k8s.local_secrets`, which made a local
+cluster's secrets of it, or of a Secret. This writes down beside it on which forwarded ports
 everything answers, and stays: while it runs, `qrpay --data .qrpay-k8s ...` works as for a stack of
 this machine. The Tiltfile forwards the ports and starts it.
 """
@@ -16,24 +16,31 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from embedded.certificates import tls_files
 from embedded.errors import StackError
 from embedded.layout import Layout, show_path
 from embedded.ports import LOOPBACK
-from embedded.processes import MODULES
 from embedded.state import Member, State, forget_state, identify, supervisor_lock, write_state
 
 DATA = Path(".qrpay-k8s")
-PORTS = {"gateway": 8080, "wallet": 9001, "payment": 9002, "ledger": 9003, "barcode": 9004}
-"""Where the Tiltfile forwards each process to, on this machine."""
+PORTS = {
+    "gateway": 8080,
+    "wallet": 9001,
+    "payment": 9002,
+    "ledger": 9003,
+    "barcode": 9004,
+    "reconciler": 9005,
+}
+"""Where each process is forwarded to on this machine, by the Tiltfile or by hand."""
 
 
 def adopt(layout: Layout, *, ports: Mapping[str, int] = PORTS) -> None:
     """Write down what answers where, for as long as this process lives. Raises StackError."""
-    issuer = layout.tokens / "issuer.key"
-    if not issuer.exists():
-        where = show_path(layout.root)
+    missing = [file for file in tls_files(layout.certificates, "operator") if not file.exists()]
+    if missing:
         raise StackError(
-            f"{where} has no keys of a cluster: python -m k8s.local_secrets makes them"
+            f"there is no {show_path(missing[0])}: python -m k8s.local_secrets makes it, or it"
+            " comes from the Secret operator-tls (docs/kubernetes.md)"
         )
     identity = identify(os.getpid())
     assert identity is not None, "this process exists"
@@ -42,7 +49,9 @@ def adopt(layout: Layout, *, ports: Mapping[str, int] = PORTS) -> None:
         State(
             supervisor=identity,
             ready=True,
-            members=tuple(Member(name=name, kind="process", port=ports[name]) for name in MODULES),
+            members=tuple(
+                Member(name=name, kind="process", port=port) for name, port in ports.items()
+            ),
             gateway=f"http://{LOOPBACK}:{ports['gateway']}",
         ),
     )

@@ -11,6 +11,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from chassis.channel import call
+from chassis.errors import ServiceError
+from cli.mesh import Mesh
+from embedded.layout import Layout
+from embedded.ports import find_free_port
+from embedded.state import running_state
+from qrpay.ledger.v1 import ledger_pb2, reconciliation_pb2
 from tests.e2e.oracle import Books
 from tests.e2e.stack import Stack, User
 
@@ -198,3 +205,17 @@ async def test_what_cannot_be_meant(settled: Stack) -> None:
     """Goal: a time that is none is refused by name, and so is a case that is not there."""
     await settled.command("reconcile", "--since", "yesterday", expect=2)
     await settled.command("reconcile", "show", "cas_unknown", expect=1)
+
+
+async def test_reconciler_may_be_a_process_of_its_own(settled: Stack) -> None:
+    """Goal: the command asks the reconciler where it runs apart from ledger, as on Kubernetes."""
+    layout = Layout(settled.data)
+    ports = running_state(layout).ports
+    apart = {**ports, "reconciler": ports["ledger"], "ledger": find_free_port()}
+    request = reconciliation_pb2.ListCasesRequest(page_size=1)
+    async with Mesh(layout, apart) as mesh:
+        await call(mesh.reconciliation.ListCases, request, timeout_seconds=5)
+        with pytest.raises(ServiceError):
+            await call(
+                mesh.ledger.GetTrialBalance, ledger_pb2.GetTrialBalanceRequest(), timeout_seconds=1
+            )

@@ -14,7 +14,9 @@ import pytest
 import starlark
 import yaml
 
+from chassis.clock import SystemClock
 from cli.main import COMMANDS
+from embedded.certificates import ensure_certificates
 from embedded.errors import StackError
 from embedded.layout import Layout
 from embedded.state import running_state
@@ -236,9 +238,9 @@ def test_the_command_finds_the_cluster(tilt: Tilt, tmp_path: Path) -> None:
     what answers there."""
     layout = Layout(tmp_path)
     layout.create()
-    with pytest.raises(StackError, match="local_secrets"):
+    with pytest.raises(StackError, match="operator-tls"):
         adopt(layout)
-    (layout.tokens / "issuer.key").touch()
+    ensure_certificates(layout.certificates, now=SystemClock().now(), identities=["operator"])
     adopt(layout)
 
     forwarded = {
