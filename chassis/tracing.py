@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -33,6 +33,9 @@ _TRACEPARENT = re.compile(
 _LENGTH = 55
 _LINKS_MAX = 128
 """Of a batch's span: the SDK keeps no more."""
+_BEGUN_PER_SECOND_MAX = 10
+"""Traces that a share below 1 begins, per process. A batch is traced as soon as one of its payments
+is: one in a hundred, with a hundred in a batch, is every batch, and costs a tenth of everything."""
 _LATE_PER_SECOND_MAX = 50
 """Traces that are made afterwards, per process: a flood of failures must not cost as much as a
 flood of payments."""
@@ -60,6 +63,22 @@ class NamedIds:
         return chosen or random.getrandbits(128) or 1
 
 
+class _PerSecond:
+    """So many in each second, and no more."""
+
+    def __init__(self, count_max: int) -> None:
+        self._count_max = count_max
+        self._second = self._count = 0
+
+    def takes_one(self) -> bool:
+        """Whether there is room for one more in this second."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._count = second, 0
+        self._count += 1
+        return self._count <= self._count_max
+
+
 @dataclass
 class _State:
     """What this process was told about tracing."""
@@ -67,8 +86,8 @@ class _State:
     is_on: bool = False
     ratio: float = 0.0
     slow_seconds: float = 0.0
-    late_second: int = 0
-    late_count: int = 0
+    begun: _PerSecond = field(default_factory=lambda: _PerSecond(_BEGUN_PER_SECOND_MAX))
+    late: _PerSecond = field(default_factory=lambda: _PerSecond(_LATE_PER_SECOND_MAX))
 
 
 _STATE = _State()
@@ -79,8 +98,8 @@ ids = NamedIds()
 def tracing(*, ratio: float, slow_seconds: float) -> Iterator[None]:
     """Make spans for the time of the block; the provider of the SDK is there already.
 
-    ``ratio``: the share of traces that begin here and are sampled. ``slow_seconds``: what takes
-    longer is traced afterwards.
+    ``ratio``: the share of traces that begin here and are sampled; at most ten a second, unless it
+    is 1. ``slow_seconds``: what takes longer is traced afterwards.
     """
     before = dict(vars(_STATE))
     _STATE.is_on, _STATE.ratio, _STATE.slow_seconds = True, ratio, slow_seconds
@@ -97,7 +116,9 @@ def is_on() -> bool:
 
 def begins() -> bool:
     """Draw whether a trace that begins here is sampled."""
-    return _STATE.is_on and random.random() < _STATE.ratio  # noqa: S311 - no secret
+    if not _STATE.is_on or random.random() >= _STATE.ratio:  # noqa: S311 - no secret
+        return False
+    return _STATE.ratio >= 1 or _STATE.begun.takes_one()
 
 
 def is_slow(seconds: float) -> bool:
@@ -107,13 +128,7 @@ def is_slow(seconds: float) -> bool:
 
 def may_trace_late() -> bool:
     """Whether something that was not sampled may be traced afterwards; a few per second are."""
-    if not _STATE.is_on:
-        return False
-    second = int(time.monotonic())
-    if second != _STATE.late_second:
-        _STATE.late_second, _STATE.late_count = second, 0
-    _STATE.late_count += 1
-    return _STATE.late_count <= _LATE_PER_SECOND_MAX
+    return _STATE.is_on and _STATE.late.takes_one()
 
 
 def valid_traceparent(text: str) -> str:
@@ -206,7 +221,8 @@ class Batch:
         self._links = links
         self.began_ns = time.time_ns() if is_traced else 0
         self.is_traced = is_traced
-        """Whether any payment in it is: if not, nobody needs to look for them."""
+        """Whether any payment in it is: if not, nobody needs to look for them. Most of the others
+        are not, so ask ``is_traced`` before saying anything of one."""
 
     def show(
         self,

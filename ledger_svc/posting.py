@@ -182,6 +182,8 @@ def _show(
     attributes = tracing.messaging("process", POSTING.stream, consumer=POSTING.name)
     for reading in readings:
         for booking, traceparent in zip(reading.bookings, reading.traceparents, strict=True):
+            if not tracing.is_traced(traceparent):
+                continue
             verdict = verdicts.get(booking.payment_id)
             batch.show(
                 "post transaction",

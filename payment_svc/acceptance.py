@@ -284,6 +284,8 @@ class Acceptance:
 def _show(batch: tracing.Batch, requests: Sequence[Request], answers: Sequence[Answer]) -> None:
     """Show in the trace of each what became of it."""
     for request, answer in zip(requests, answers, strict=True):
+        if not tracing.is_traced(request.traceparent):
+            continue
         if isinstance(answer, ServiceError):
             batch.show("accept payment", request.traceparent, error=answer.reason)
         elif answer.replayed:

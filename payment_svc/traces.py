@@ -84,6 +84,12 @@ def show_filing(letter: payment_queue_pb2.DeadLetter) -> None:
             )
 
 
+def _traced(
+    tasks: Iterable[payment_queue_pb2.TransferTask],
+) -> list[payment_queue_pb2.TransferTask]:
+    return [task for task in tasks if tracing.is_traced(task.traceparent)]
+
+
 def attributes_of(task: payment_queue_pb2.TransferTask) -> tracing.Attributes:
     """What a step says of its payment."""
     return {"qrpay.payment.id": task.payment_id, "qrpay.attempt": task.attempt}
@@ -97,7 +103,7 @@ def show_wait(
 ) -> None:
     """Show how long the message of these tasks has been in a stream."""
     if batch.is_traced:
-        for task in tasks:
+        for task in _traced(tasks):
             batch.show(
                 f"wait {stream}",
                 task.traceparent,
@@ -179,7 +185,7 @@ def showing(
         name, (task.traceparent for task in tasks), kind=kind, attributes=attributes
     ) as batch:
         yield
-        for task in tasks if batch.is_traced else []:
+        for task in _traced(tasks) if batch.is_traced else []:
             batch.show(
                 name,
                 task.traceparent,
@@ -213,7 +219,7 @@ class Steps:
         self._batch = batch
         self._name = f"process {stream}"
         self._attributes = tracing.messaging("process", stream, consumer=consumer)
-        self._tasks = [task for task in tasks if tracing.is_traced(task.traceparent)]
+        self._tasks = _traced(tasks)
         self._span_ids = {task.payment_id: tracing.new_span_id() for task in self._tasks}
         self._errors: dict[str, str] = {}
 

@@ -344,6 +344,8 @@ def _show(
 ) -> None:
     """Show in the trace of each transfer what became of it."""
     for message, outcome in zip(asked, outcomes, strict=True):
+        if not tracing.is_traced(message.traceparent):
+            continue
         attributes, error = {"qrpay.payment.id": message.payment_id}, ""
         if isinstance(outcome, ServiceError):
             error = outcome.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 
@@ -99,6 +100,18 @@ def test_late_traces_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(tracing.may_trace_late() for _ in range(1000)) == 50
     monkeypatch.setattr(time, "monotonic", lambda: 101.5)
     assert tracing.may_trace_late()
+
+
+def test_traces_that_begin_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Goal: a share is meant for little traffic and for much: under load it costs what ten traces a
+    second cost. Who asks for all gets all."""
+    monkeypatch.setattr(random, "random", lambda: 0.001)
+    for second in (200.5, 201.5):
+        monkeypatch.setattr(time, "monotonic", lambda now=second: now)
+        with tracing.tracing(ratio=0.01, slow_seconds=2.0):
+            assert sum(tracing.begins() for _ in range(1000)) == 10
+        with tracing.tracing(ratio=1.0, slow_seconds=2.0):
+            assert sum(tracing.begins() for _ in range(1000)) == 1000
 
 
 @given(text=st.text(max_size=80))
