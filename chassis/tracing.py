@@ -33,7 +33,7 @@ _TRACEPARENT = re.compile(
 _LENGTH = 55
 _LINKS_MAX = 128
 """Of a batch's span: the SDK keeps no more."""
-_BEGUN_PER_SECOND_MAX = 10
+_BEGUN_PER_SECOND_MAX = 5
 """Traces that a share below 1 begins, per process. A batch is traced as soon as one of its payments
 is: one in a hundred, with a hundred in a batch, is every batch, and costs a tenth of everything."""
 _LATE_PER_SECOND_MAX = 50
@@ -98,7 +98,7 @@ ids = NamedIds()
 def tracing(*, ratio: float, slow_seconds: float) -> Iterator[None]:
     """Make spans for the time of the block; the provider of the SDK is there already.
 
-    ``ratio``: the share of traces that begin here and are sampled; at most ten a second, unless it
+    ``ratio``: the share of traces that begin here and are sampled; at most five a second, unless it
     is 1. ``slow_seconds``: what takes longer is traced afterwards.
     """
     before = dict(vars(_STATE))

@@ -103,13 +103,13 @@ def test_late_traces_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_traces_that_begin_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Goal: a share is meant for little traffic and for much: under load it costs what ten traces a
+    """Goal: a share is meant for little traffic and for much: under load it costs what five a
     second cost. Who asks for all gets all."""
     monkeypatch.setattr(random, "random", lambda: 0.001)
     for second in (200.5, 201.5):
         monkeypatch.setattr(time, "monotonic", lambda now=second: now)
         with tracing.tracing(ratio=0.01, slow_seconds=2.0):
-            assert sum(tracing.begins() for _ in range(1000)) == 10
+            assert sum(tracing.begins() for _ in range(1000)) == 5
         with tracing.tracing(ratio=1.0, slow_seconds=2.0):
             assert sum(tracing.begins() for _ in range(1000)) == 1000
 
