@@ -34,7 +34,7 @@ down: $(SETUP)  ## Stop what `qrpay up --detach` started.
 test: $(SETUP)  ## All tests: unit, integration with real servers, end to end.
 	@{ command -v prometheus && command -v promtool; } >/dev/null || \
 	    echo "NOTE: no prometheus here (apt-get install prometheus): alerts and --observe are not tested."
-	$(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/e2e tests/integration tests/unit
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/e2e tests/integration tests/unit
 	$(PYTHON) -m pytest tests/chaos
 
 test-unit: $(SETUP)  ## Tests without I/O: seconds.
