@@ -10,7 +10,7 @@ import httpx
 
 from chassis.metrics import Point
 from gateway import meters
-from tests.integration.gateway.conftest import Gateway, Mesh, running_gateway
+from tests.integration.gateway.conftest import Gateway, Mesh, Publish, running_gateway
 from tests.integration.gateway.test_event_stream import stream
 from tests.integration.gateway.test_waiting import SEND, submitted, wait_for
 
@@ -96,7 +96,9 @@ async def test_a_client_that_leaves_is_counted(gateway: Gateway) -> None:
     assert reader is not None
 
 
-async def test_what_the_client_waits_for_is_not_our_time(gateway: Gateway, mesh: Mesh) -> None:
+async def test_what_the_client_waits_for_is_not_our_time(
+    gateway: Gateway, mesh: Mesh, publish: Publish
+) -> None:
     """Goal: neither the wait for a result that it asked for, nor an open stream, looks like a slow
     answer; and both are seen while they last."""
     user = await gateway.user()
@@ -115,7 +117,7 @@ async def test_what_the_client_waits_for_is_not_our_time(gateway: Gateway, mesh:
     async with stream(user):
         assert values(meters._STREAMS) == 1
         await asyncio.sleep(waited_seconds)
-    mesh.payments.complete(payment_id)
+    await publish([mesh.payments.complete(payment_id)])
     await waiting
     async with asyncio.timeout(20):
         while values(meters._STREAMS):  # noqa: ASYNC110 - it tells nobody
