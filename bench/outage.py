@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 SECONDS_WITHOUT_SERVICE_MAX = 30.0
 """The longest that the loss of a zone may keep payments from being accepted."""
@@ -15,6 +16,37 @@ NORMAL_SHARE = 0.75
 """As fast as before: so much of what was answered per second before the fault."""
 WINDOW_SECONDS = 5.0
 """For so long it must be as fast as before to be normal again."""
+_WARM_UP_SECONDS = 2.0
+"""At the beginning, which does not count as what was before."""
+
+
+class Service(NamedTuple):
+    """What an outage was for those who pay."""
+
+    accepted_per_second_before: float
+    seconds_without_service: float
+    """The longest time between fault and repair in which no payment was accepted."""
+    seconds_to_normal: float | None
+    """From the fault until payments were accepted as fast as before; None: not while watched."""
+
+
+def service(
+    accepted: Sequence[float], *, began: float, fault: float, repair: float, end: float
+) -> Service:
+    """Judge by the (sorted) moments at which payments were accepted; the others are moments too."""
+    before = per_second(accepted, began + _WARM_UP_SECONDS, fault)
+    return Service(
+        accepted_per_second_before=round(before, 1),
+        seconds_without_service=round(longest_gap(accepted, fault, repair), 1),
+        seconds_to_normal=seconds_to_normal(
+            accepted, fault=fault, end=end, wanted_per_second=NORMAL_SHARE * before
+        ),
+    )
+
+
+def came_back_in_time(seconds_without_service: float, normal_after: float | None) -> bool:
+    """Whether an outage is one that may happen."""
+    return seconds_without_service <= SECONDS_WITHOUT_SERVICE_MAX and normal_after is not None
 
 
 def longest_gap(moments: Sequence[float], start: float, end: float) -> float:

@@ -15,20 +15,13 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.outage import (
-    NORMAL_SHARE,
-    SECONDS_WITHOUT_SERVICE_MAX,
-    longest_gap,
-    per_second,
-    seconds_to_normal,
-)
+from bench.outage import came_back_in_time, service
 from bench.paying import Paying, PayingError
 from cli.cluster import Cluster, Pod
 from cli.options import echo_json, json_option
 from embedded.errors import StackError
 
 _SETTLE_SECONDS_MAX = 120.0
-_WARM_UP_SECONDS = 2.0
 
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +45,9 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def passed(self) -> bool:
         """Whether nothing is wrong and service came back in time."""
-        in_time = self.seconds_without_service <= SECONDS_WITHOUT_SERVICE_MAX
-        return not self.wrong and in_time and self.seconds_to_normal is not None
+        return not self.wrong and came_back_in_time(
+            self.seconds_without_service, self.seconds_to_normal
+        )
 
 
 @click.group()
@@ -210,17 +204,15 @@ class _Drill:
             ]
         finally:
             paying.close()
-        before = per_second(paying.accepted, began + _WARM_UP_SECONDS, lost_at)
+        seen = service(paying.accepted, began=began, fault=lost_at, repair=back_at, end=ended)
         return Outage(
             zone=self._zone,
             pods_deleted=deleted,
             acknowledged=sum(1 for attempt in paying.attempts if attempt.payment_id),
             wrong=wrong,
-            accepted_per_second_before=round(before, 1),
-            seconds_without_service=round(longest_gap(paying.accepted, lost_at, back_at), 1),
-            seconds_to_normal=seconds_to_normal(
-                paying.accepted, fault=lost_at, end=ended, wanted_per_second=NORMAL_SHARE * before
-            ),
+            accepted_per_second_before=seen.accepted_per_second_before,
+            seconds_without_service=seen.seconds_without_service,
+            seconds_to_normal=seen.seconds_to_normal,
             answers=dict(paying.answers),
             not_ready=not_ready,
         )

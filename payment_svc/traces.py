@@ -68,20 +68,19 @@ def tasks_in(message: Message) -> list[payment_queue_pb2.TransferTask]:
 
 def show_filing(letter: payment_queue_pb2.DeadLetter) -> None:
     """Show that a payment has become a dead letter, in its trace: there is one from now on."""
-    for task in tasks_in(letter):
-        if tracing.is_traced(task.traceparent):
-            reason = payment_queue_pb2.DeadLetterReason.Name(letter.reason)
-            tracing.record(
-                "dead letter",
-                task.traceparent,
-                start_ns=letter.first_failure_time.ToNanoseconds(),
-                attributes={
-                    "qrpay.payment.id": task.payment_id,
-                    "qrpay.dead_letter.id": letter.id,
-                    "qrpay.attempts": letter.attempts,
-                },
-                error=reason.removeprefix("DEAD_LETTER_REASON_").lower(),
-            )
+    for task in _traced(tasks_in(letter)):
+        reason = payment_queue_pb2.DeadLetterReason.Name(letter.reason)
+        tracing.record(
+            "dead letter",
+            task.traceparent,
+            start_ns=letter.first_failure_time.ToNanoseconds(),
+            attributes={
+                "qrpay.payment.id": task.payment_id,
+                "qrpay.dead_letter.id": letter.id,
+                "qrpay.attempts": letter.attempts,
+            },
+            error=reason.removeprefix("DEAD_LETTER_REASON_").lower(),
+        )
 
 
 def _traced(

@@ -120,19 +120,16 @@ class Drill:
         self._say(f"zone {zone} comes back")
         await self._undo(zone)
         await asyncio.sleep(_AFTER_SECONDS)
-        before = outage.per_second(meter.accepted, began + 2.0, fault)
+        seen = outage.service(
+            meter.accepted, began=began, fault=fault, repair=end, end=time.monotonic()
+        )
         return Fault(
             kind=kind,
             zone=zone,
-            seconds_without_service=round(outage.longest_gap(meter.accepted, fault, end), 1),
+            seconds_without_service=seen.seconds_without_service,
             seconds_without_completion=round(outage.longest_gap(meter.completed, fault, end), 1),
-            seconds_to_normal=outage.seconds_to_normal(
-                meter.accepted,
-                fault=fault,
-                end=time.monotonic(),
-                wanted_per_second=outage.NORMAL_SHARE * before,
-            ),
-            accepted_per_second_before=round(before, 1),
+            seconds_to_normal=seen.seconds_to_normal,
+            accepted_per_second_before=seen.accepted_per_second_before,
             accepted=sum(fault <= moment < end for moment in meter.accepted),
             answers=dict(Counter(text for at, text in meter.answers if fault <= at < end)),
         )

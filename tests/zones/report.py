@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bench.outage import SECONDS_WITHOUT_SERVICE_MAX
+from bench.outage import came_back_in_time
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def passed(self) -> bool:
         """Whether nothing was lost, doubled or wrong, and service was never away for too long."""
         return not (self.acknowledged_but_lost or self.duplicates or self.violations) and all(
-            fault.seconds_without_service <= SECONDS_WITHOUT_SERVICE_MAX
-            and fault.seconds_to_normal is not None
+            came_back_in_time(fault.seconds_without_service, fault.seconds_to_normal)
             for fault in self.faults
         )
 
